@@ -1,0 +1,66 @@
+# Every target sets up what it needs by itself; only Python 3.11 and make are assumed.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SOURCES := airra incidents analysis remediation lab tests benchmarks tools manage.py
+export AIRRA_VAR_DIR ?= $(CURDIR)/var
+TEST_ENV := env -u PYTHONDONTWRITEBYTECODE
+
+.PHONY: demo run test test-servers check fix e2e faults bench lock vendor setup clean
+
+setup: $(READY)
+
+$(READY): requirements-dev.lock
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[^ ]*' requirements-dev.lock)"
+	$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode --python $(BIN)/python requirements-dev.lock
+	touch $@
+
+demo: $(READY)  ## the whole loop on this machine: a shop, AIRRA beside it, faults to inject
+	$(BIN)/python -m tools.demo
+
+run: $(READY)  ## AIRRA alone, embedded: web, worker and beat in one process
+	$(BIN)/python -m tools.run
+
+test: $(READY)  ## everything that needs no browser and no server
+	$(BIN)/python -m pytest -q -m "not e2e and not live and not slow" -n 2 --dist loadgroup
+
+test-servers: $(READY)  ## the same suite on PostgreSQL + Redis, and what needs real servers
+	tools/test-servers.sh
+
+check: $(READY)  ## what CI and pre-commit run
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy $(SOURCES)
+	$(BIN)/lint-imports
+	$(BIN)/djlint --quiet --check --lint templates
+	AIRRA_SECRET_KEY=check $(BIN)/python manage.py makemigrations --check --dry-run
+	AIRRA_SECRET_KEY=check $(BIN)/python manage.py check
+
+fix: $(READY)
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+	-$(BIN)/djlint --quiet --reformat templates
+
+e2e: $(READY)  ## browser journeys in the system's Chromium
+	tools/chromium.sh
+	$(BIN)/python -m pytest -q -m e2e tests/e2e
+
+faults: $(READY)  ## the table of docs/faults.md: every fault of the lab, from injection to verified fix
+	$(BIN)/python -m tools.faults
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks.scan
+	$(BIN)/python -m benchmarks.pages
+
+lock:
+	test -x $(BIN)/uv || ($(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv)
+	$(BIN)/uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 --quiet -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --group dev --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 --quiet -o requirements-dev.lock
+
+vendor: $(READY)  ## fetch htmx, uPlot and icons into static/, with hashes
+	$(BIN)/python -m tools.vendor
+
+clean:
+	rm -rf $(VENV) var build

@@ -1,0 +1,46 @@
+"""Database triggers that keep a table append-only, the same on SQLite and PostgreSQL."""
+
+from django.db import migrations
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+
+_SQLITE = """
+CREATE TRIGGER {table}_no_{verb} BEFORE {VERB} ON {table}
+BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END
+"""
+_FUNCTION = """
+CREATE OR REPLACE FUNCTION airra_append_only() RETURNS trigger AS $$
+BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'check_violation'; END
+$$ LANGUAGE plpgsql
+"""
+_POSTGRES = """
+CREATE TRIGGER {table}_no_{verb} BEFORE {VERB} ON {table}
+FOR EACH ROW EXECUTE FUNCTION airra_append_only()
+"""
+
+
+def append_only(table: str) -> migrations.RunPython:
+    """A migration operation that refuses UPDATE of rows of `table`, and DELETE on PostgreSQL.
+
+    SQLite empties tables by DELETE when Django flushes a test database, so there the refusal of
+    a delete is left to the model.
+    """
+
+    def verbs(editor: BaseDatabaseSchemaEditor) -> tuple[str, ...]:
+        return ("update",) if editor.connection.vendor == "sqlite" else ("update", "delete")
+
+    def create(_: object, editor: BaseDatabaseSchemaEditor) -> None:
+        is_sqlite = editor.connection.vendor == "sqlite"
+        if not is_sqlite:
+            editor.execute(_FUNCTION, params=None)
+        for verb in verbs(editor):
+            text = (_SQLITE if is_sqlite else _POSTGRES).format(
+                table=table, verb=verb, VERB=verb.upper()
+            )
+            editor.execute(text, params=None)
+
+    def drop(_: object, editor: BaseDatabaseSchemaEditor) -> None:
+        suffix = "" if editor.connection.vendor == "sqlite" else f" ON {table}"
+        for verb in verbs(editor):
+            editor.execute(f"DROP TRIGGER {table}_no_{verb}{suffix}", params=None)
+
+    return migrations.RunPython(create, drop)

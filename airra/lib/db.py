@@ -1,0 +1,33 @@
+"""Writes that mean the same on SQLite and PostgreSQL."""
+
+from typing import Any
+
+from django.db import models
+
+
+class Conflict(Exception):
+    """Somebody else moved the row first. `.newer` is the state it is in now."""
+
+    def __init__(self, obj: models.Model, field: str, expected: object) -> None:
+        self.newer = (
+            type(obj)._default_manager.filter(pk=obj.pk).values_list(field, flat=True).first()
+        )
+        super().__init__(
+            f"{obj._meta.verbose_name} {obj.pk}: {field} is {self.newer}, not {expected}"
+        )
+
+
+def compare_and_set(
+    obj: models.Model, field: str, *, expect: object, to: object, **also: Any
+) -> None:
+    """Move `field` from `expect` to `to` in one UPDATE, or raise `Conflict`.
+
+    No row locks: SQLite ignores them. Whoever changed the row from the expected state has won.
+    """
+    changed = (
+        type(obj)._default_manager.filter(pk=obj.pk, **{field: expect}).update(**{field: to}, **also)
+    )
+    if changed != 1:
+        raise Conflict(obj, field, expect)
+    for name, value in {field: to, **also}.items():
+        setattr(obj, name, value)

@@ -1,0 +1,68 @@
+"""Jobs by name: commands enqueue, tasks register, and neither imports the other.
+
+The database is the truth and the queue only wakes (house rule 1): a message that is lost, doubled
+or late does no harm, because every job re-reads its row and the sweep wakes what was forgotten.
+"""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any
+
+import structlog
+from celery import current_app
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+log = structlog.get_logger(__name__)
+
+
+class Job(StrEnum):
+    PROCESS_DELIVERY = "incidents.process_delivery"
+    RUN_DETECTOR = "analysis.run_detector"
+    SCAN = "analysis.scan"
+    INVESTIGATE = "analysis.investigate"
+    PLAN = "remediation.plan"
+    EXECUTE = "remediation.execute"
+    PROBE = "remediation.probe"
+    VERIFY = "remediation.verify"
+    SWEEP_INCIDENTS = "incidents.sweep"
+    SWEEP_ANALYSIS = "analysis.sweep"
+    SWEEP_REMEDIATION = "remediation.sweep"
+
+
+QUEUES = ("default", "slow", "act")
+
+
+def job(name: Job, *, queue: str = "default", late: bool = True) -> Callable[..., Any]:
+    """Register a function under a job name.
+
+    `late` acknowledges the message after the work, so that a killed worker's message comes back;
+    jobs that change production set it False: for them a crash means UNKNOWN, never a second try.
+    """
+    if queue not in QUEUES:
+        msg = f"unknown queue {queue!r}; one of {', '.join(QUEUES)}"
+        raise ValueError(msg)
+
+    def register(function: Callable[..., None]) -> Any:
+        return current_app.task(
+            name=name.value, queue=queue, acks_late=late, ignore_result=True, shared=True
+        )(function)
+
+    return register
+
+
+def enqueue(name: Job, **ids: str) -> None:
+    """Wake a job after the surrounding transaction commits; nothing is sent on rollback.
+
+    An unknown name raises at once. A broker that is down is logged and left to the sweep.
+    """
+    current_app.loader.import_default_modules()
+    task = current_app.tasks[name.value]
+
+    def send() -> None:
+        try:
+            task.apply_async(kwargs=ids)
+        except OperationalError as error:
+            log.warning("broker_unreachable", job=name.value, error=str(error), **ids)
+
+    transaction.on_commit(send)

@@ -1,0 +1,22 @@
+"""AIRRA's own counters and histograms, beside those of django-prometheus on /metrics."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_WORK = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+
+DELIVERIES = Counter("airra_deliveries_total", "Webhook deliveries by fate.", ["kind", "fate"])
+INCIDENTS_OPENED = Counter("airra_incidents_opened_total", "Incidents.", ["source", "severity"])
+INCIDENTS_RESOLVED = Counter("airra_incidents_resolved_total", "Incidents resolved.", ["by"])
+DETECTOR_RUNS = Counter("airra_detector_runs_total", "Detector runs by outcome.", ["outcome"])
+DETECTOR_SECONDS = Histogram(
+    "airra_detector_seconds", "One detector run, query to rows.", buckets=_WORK
+)
+ANOMALIES = Counter("airra_anomalies_total", "Anomalies opened.", ["signal"])
+INVESTIGATIONS = Counter("airra_investigations_total", "Investigations.", ["reasoner", "outcome"])
+INVESTIGATION_SECONDS = Histogram(
+    "airra_investigation_seconds", "From start to settled.", buckets=_WORK
+)
+MODEL_TOKENS = Counter("airra_model_tokens_total", "Tokens a model used.", ["model", "direction"])
+APPROVALS = Counter("airra_approvals_total", "Approvals decided.", ["decision"])
+EXECUTIONS = Counter("airra_executions_total", "Executions that ended.", ["action", "state"])
+HEARTBEAT = Gauge("airra_heartbeat_timestamp_seconds", "When the last sweep ran.", ["app"])

@@ -1,0 +1,5 @@
+"""Template builtins: icon, badge, ago, sparkline."""
+
+from django import template
+
+register = template.Library()

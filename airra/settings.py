@@ -1,0 +1,178 @@
+"""One settings module for every environment; what differs comes from `AIRRA_*` (`airra/env.py`)."""
+
+from pathlib import Path
+
+from django.contrib.messages import constants as message_levels
+
+from airra import env
+from airra.lib.logging import configure
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = Path(env.text("AIRRA_VAR_DIR", str(BASE_DIR / "var")))
+VAR_DIR.mkdir(parents=True, exist_ok=True)
+
+DEBUG = env.boolean("AIRRA_DEBUG", default=False)
+EMBEDDED = env.boolean("AIRRA_EMBEDDED", default=False)
+SECRET_KEY = env.secret("AIRRA_SECRET_KEY")
+ALLOWED_HOSTS = env.words("AIRRA_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = env.words("AIRRA_TRUSTED_ORIGINS")
+BASE_URL = env.text("AIRRA_BASE_URL", "http://127.0.0.1:8000").rstrip("/")
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django_htmx",
+    "django_prometheus",
+    "template_partials.apps.SimpleAppConfig",
+    "ninja",  # serves the API pages' scripts from here: nothing loads from a CDN
+    "airra",  # management commands of the roof: bootstrap, serve
+    "incidents",
+    "analysis",
+    "remediation",
+]
+
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "airra.lib.middleware.RequestIdMiddleware",
+    "airra.lib.middleware.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+
+ROOT_URLCONF = "airra.urls"
+WSGI_APPLICATION = "airra.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "OPTIONS": {
+            "loaders": [
+                (
+                    "template_partials.loader.Loader",
+                    [
+                        (
+                            "django.template.loaders.cached.Loader",
+                            [
+                                "django.template.loaders.filesystem.Loader",
+                                "django.template.loaders.app_directories.Loader",
+                            ],
+                        )
+                    ],
+                )
+            ],
+            "builtins": ["template_partials.templatetags.partials", "airra.lib.ui_tags"],
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "airra.pages.context.shell",
+            ],
+        },
+    }
+]
+
+DATABASES = {"default": env.database("AIRRA_DATABASE_URL", f"sqlite://{VAR_DIR}/airra.sqlite3")}
+IS_SQLITE = DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
+if IS_SQLITE:
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+else:
+    DATABASES["default"]["OPTIONS"] = {
+        "pool": {"min_size": 1, "max_size": env.integer("AIRRA_DB_POOL", 8), "timeout": 10}
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = env.secret("AIRRA_REDIS_URL", "")
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+
+SCAN_INTERVAL_S = env.integer("AIRRA_SCAN_INTERVAL_S", 30)
+SWEEP_INTERVAL_S = env.integer("AIRRA_SWEEP_INTERVAL_S", 10)
+CELERY_BROKER_URL = REDIS_URL or "memory://"
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    {"visibility_timeout": 900} if REDIS_URL else {"polling_interval": 0.05}
+)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
+CELERY_BEAT_SCHEDULE = {
+    "scan": {"task": "analysis.scan", "schedule": float(SCAN_INTERVAL_S)},
+    "sweep-incidents": {"task": "incidents.sweep", "schedule": float(SWEEP_INTERVAL_S)},
+    "sweep-analysis": {"task": "analysis.sweep", "schedule": float(SWEEP_INTERVAL_S)},
+    "sweep-remediation": {"task": "remediation.sweep", "schedule": float(SWEEP_INTERVAL_S)},
+}
+
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "incidents:list"
+LOGOUT_REDIRECT_URL = "login"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+USE_HTTPS = env.boolean("AIRRA_HTTPS", default=False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = USE_HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SECURE_SSL_REDIRECT = USE_HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if USE_HTTPS else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if USE_HTTPS else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+MESSAGE_TAGS = {message_levels.ERROR: "red", message_levels.SUCCESS: "green"}
+
+LOG_LEVEL = env.text("AIRRA_LOG_LEVEL", "INFO").upper()
+LOG_JSON = env.boolean("AIRRA_LOG_JSON", default=True)
+LOGGING_CONFIG = None
+configure(level=LOG_LEVEL, as_json=LOG_JSON)
+
+ANTHROPIC_API_KEY = env.secret("AIRRA_ANTHROPIC_API_KEY", "")
+ANTHROPIC_BASE_URL = env.text("AIRRA_ANTHROPIC_BASE_URL", "")
+ANTHROPIC_MODEL = env.text("AIRRA_ANTHROPIC_MODEL", "claude-opus-5-5")
+ANTHROPIC_EFFORT = env.text("AIRRA_ANTHROPIC_EFFORT", "medium")
+ANTHROPIC_MAX_TURNS = env.integer("AIRRA_ANTHROPIC_MAX_TURNS", 12)

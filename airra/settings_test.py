@@ -1,0 +1,20 @@
+"""The settings of the test suite: the same module, with fast hashing and jobs in the caller."""
+
+import os
+import tempfile
+
+os.environ.setdefault("AIRRA_SECRET_KEY", "only-for-tests")  # noqa: TID251 - before settings read it
+os.environ.setdefault("AIRRA_VAR_DIR", tempfile.mkdtemp(prefix="airra-test-"))  # noqa: TID251
+os.environ.setdefault("AIRRA_LOG_LEVEL", "CRITICAL")  # noqa: TID251
+
+from airra.settings import *  # noqa: E402, F403
+from airra.settings import CACHES, STORAGES  # noqa: E402
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+CELERY_TASK_ALWAYS_EAGER = True
+CELERY_TASK_EAGER_PROPAGATES = True
+CACHES = {**CACHES, "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+STORAGES = {
+    **STORAGES,
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}

@@ -1,0 +1,24 @@
+"""The record of what happens: workspaces, services, alerts, incidents."""
+
+from incidents.models.access import ApiToken, SavedView
+from incidents.models.alert import Alert, Delivery, Integration
+from incidents.models.incident import AppendOnlyQuerySet, AuditEvent, Incident, TimelineEvent
+from incidents.models.service import Service, ServiceDependency
+from incidents.models.workspace import DEFAULT_WORKSPACE, Membership, Workspace
+
+__all__ = [
+    "DEFAULT_WORKSPACE",
+    "Alert",
+    "ApiToken",
+    "AppendOnlyQuerySet",
+    "AuditEvent",
+    "Delivery",
+    "Incident",
+    "Integration",
+    "Membership",
+    "SavedView",
+    "Service",
+    "ServiceDependency",
+    "TimelineEvent",
+    "Workspace",
+]

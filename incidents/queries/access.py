@@ -1,0 +1,50 @@
+"""Who may see and do what. Authorisation is the way you fetch: what is not yours is not found."""
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+
+from incidents.models import Incident, Membership, Workspace
+from incidents.permissions import ROLE_PERMISSIONS, NotPermitted, Permission, Role
+
+AnyUser = AbstractBaseUser | AnonymousUser
+
+
+def workspaces_of(user: AnyUser) -> QuerySet[Workspace]:
+    """The workspaces this user is a member of; every one for a superuser."""
+    if getattr(user, "is_superuser", False):
+        return Workspace.objects.all()
+    return Workspace.objects.filter(memberships__user_id=user.pk)
+
+
+def roles_of(user: AnyUser, workspace: Workspace) -> set[Role]:
+    if getattr(user, "is_superuser", False):
+        return {Role.ADMIN}
+    names = Membership.objects.filter(user_id=user.pk, workspace=workspace).values_list(
+        "role__name", flat=True
+    )
+    return {Role(name) for name in names if name in set(Role)}
+
+
+def permissions_of(user: AnyUser, workspace: Workspace) -> frozenset[Permission]:
+    if not getattr(user, "is_active", False):
+        return frozenset()
+    held: frozenset[Permission] = frozenset()
+    return held.union(*(ROLE_PERMISSIONS[role] for role in roles_of(user, workspace)))
+
+
+def may(user: AnyUser, permission: Permission, workspace: Workspace) -> bool:
+    return permission in permissions_of(user, workspace)
+
+
+def require(user: AnyUser, permission: Permission, workspace: Workspace) -> None:
+    """Raise `NotPermitted`, which names the roles that would do, unless the user may."""
+    if not may(user, permission, workspace):
+        raise NotPermitted(permission)
+
+
+def visible_incident(user: AnyUser, key: str) -> Incident:
+    """The incident INC-142 of a workspace of this user; 404 otherwise."""
+    number = key.upper().removeprefix("INC-")
+    visible = Incident.objects.visible_to(user).select_related("workspace", "service", "owner")
+    return get_object_or_404(visible, number=int(number) if number.isdecimal() else -1)

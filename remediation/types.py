@@ -1,0 +1,147 @@
+"""Plain data between the layers of remediation."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class ExecutionState(StrEnum):
+    APPROVED = "approved"
+    INTENT = "intent"  # claimed: the effect may happen from now on
+    UNKNOWN = "unknown"  # sent, or died while sending: nobody knows until a probe tells
+    VERIFYING = "verifying"
+    SUCCEEDED = "succeeded"
+    DEVIATED = "deviated"
+    INCONCLUSIVE = "inconclusive"
+    FAILED = "failed"  # the effect certainly did not happen
+    STALE = "stale"  # the world moved since the approval
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    UNDONE = "undone"
+
+
+# States in which an execution holds its target: one at a time (also a database constraint).
+HOLDS_TARGET = (ExecutionState.INTENT, ExecutionState.UNKNOWN, ExecutionState.VERIFYING)
+
+
+class Mode(StrEnum):
+    DRY_RUN = "dry_run"
+    LIVE = "live"
+
+
+class Reversibility(StrEnum):
+    EXACT_UNDO = "exact_undo"
+    SELF_HEALING = "self_healing"
+    COMPENSABLE = "compensable"
+    IRREVERSIBLE = "irreversible"
+
+
+class RiskBand(StrEnum):
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    EXTREME = "extreme"
+
+
+class Decision(StrEnum):
+    """What policy says. Ordered: a guard may only move it down this list."""
+
+    ONE = "one"  # one approver
+    TWO = "two"  # two distinct approvers
+    ESCALATE = "escalate"  # a person must act outside AIRRA
+
+
+class Verdict(StrEnum):
+    MATCH = "match"
+    PARTIAL = "partial"
+    DEVIATION = "deviation"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Applied(StrEnum):
+    """What an executor knows after it tried."""
+
+    APPLIED = "applied"
+    NOT_APPLIED = "not_applied"
+    UNKNOWN = "unknown"
+
+
+class Probe(StrEnum):
+    APPLIED = "applied"
+    ABSENT = "absent"
+    CANNOT_TELL = "cannot_tell"
+
+
+@dataclass(frozen=True)
+class ActionRequest:
+    """A catalogue action with parameters, aimed at one target."""
+
+    action: str  # restart | scale | rollback | set_flag
+    service: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PlannedAction:
+    """What the target itself said it would do; nothing has changed yet."""
+
+    request: ActionRequest
+    target_id: str
+    target_version: str
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    effects: tuple[str, ...]
+    reversibility: Reversibility
+    undo: ActionRequest | None
+    fidelity: str  # server | simulated | described
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Written before the action, judged by code after it."""
+
+    query: str  # of the metric that alerted
+    connector_id: str
+    service: str
+    service_label: str
+    signal: str
+    direction: str  # the bad direction: up | down
+    threshold: float  # recovered when on the good side of this
+    level_before: float  # at plan time: worse than this by a margin is a deviation
+    unit: str = ""
+    within_s: int = 180
+    hold_points: int = 4
+
+    def sentence(self) -> str:
+        word = "below" if self.direction == "up" else "above"
+        return (
+            f"{self.signal} of {self.service} goes {word} {self.threshold:.4g} {self.unit}".strip()
+            + f" within {self.within_s} s and stays there"
+        )
+
+
+@dataclass(frozen=True)
+class Risk:
+    score: float
+    band: RiskBand
+    factors: tuple[tuple[str, float, str], ...]  # name, factor >= 1, reason
+
+
+def canonical(data: object) -> str:
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), default=str)
+
+
+def plan_hash(
+    *, action_version: int, planned: PlannedAction, prediction: Prediction, policy_version: int
+) -> str:
+    """What is approved: change any part and the approval is void."""
+    body = {
+        "action_version": action_version,
+        "planned": asdict(planned),
+        "prediction": asdict(prediction),
+        "policy_version": policy_version,
+    }
+    return hashlib.sha256(canonical(body).encode()).hexdigest()

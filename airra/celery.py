@@ -11,7 +11,7 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 
-@setup_logging.connect  # type: ignore[untyped-decorator]  # celery's signals carry no types
+@setup_logging.connect
 def _log_as_json(**_: object) -> None:
     """Keep Celery from replacing our handlers."""
     configure(level=settings.LOG_LEVEL, as_json=settings.LOG_JSON)

@@ -26,8 +26,13 @@ def post_worker_init(_: Any) -> None:
     from airra.celery import app  # noqa: PLC0415 - after the fork, not before
 
     worker = app.WorkController(
-        pool="threads", concurrency=4, queues=["default", "slow", "act"], without_gossip=True,
-        without_mingle=True, without_heartbeat=True,
+        pool="threads",
+        concurrency=4,
+        queues=["default", "slow", "act"],
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
     )
     threading.Thread(target=worker.start, name="airra-worker", daemon=True).start()
-    EmbeddedService(app, thread=True).start()
+    beat: Any = EmbeddedService(app, thread=True)
+    beat.start()

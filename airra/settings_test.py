@@ -7,8 +7,8 @@ os.environ.setdefault("AIRRA_SECRET_KEY", "only-for-tests")  # noqa: TID251 - be
 os.environ.setdefault("AIRRA_VAR_DIR", tempfile.mkdtemp(prefix="airra-test-"))  # noqa: TID251
 os.environ.setdefault("AIRRA_LOG_LEVEL", "CRITICAL")  # noqa: TID251
 
-from airra.settings import *  # noqa: E402, F403
-from airra.settings import CACHES, STORAGES  # noqa: E402
+from airra.settings import *  # noqa: F403
+from airra.settings import CACHES, STORAGES
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CELERY_TASK_ALWAYS_EAGER = True

@@ -144,16 +144,21 @@ class Stack:
 
     def start_airra(self) -> None:
         """Web, worker and beat: one process on the embedded default, three with Redis."""
-        python = sys.executable
         if not self.redis_url:
-            self.start("airra", python, "manage.py", "serve")
+            self.start("airra", sys.executable, "manage.py", "serve")
         else:
-            bind = f"127.0.0.1:{self.port}"
-            gunicorn = ("-m", "gunicorn", "airra.wsgi", "--threads", "4", "--bind", bind)
-            self.start("web", python, *gunicorn, "--no-control-socket")
+            self.start_web()
             self.start_worker()
-            self.start("beat", python, "-m", "celery", "-A", "airra", "beat")
+            self.start_beat()
         wait_for("AIRRA", lambda: answers(f"{self.url}/health"), within_s=60)
+
+    def start_web(self) -> None:
+        bind = f"127.0.0.1:{self.port}"
+        gunicorn = ("-m", "gunicorn", "airra.wsgi", "--threads", "4", "--bind", bind)
+        self.start("web", sys.executable, *gunicorn, "--no-control-socket")
+
+    def start_beat(self) -> None:
+        self.start("beat", sys.executable, "-m", "celery", "-A", "airra", "beat")
 
     def start_worker(self) -> None:
         pool = ("--pool", "threads", "--concurrency", "4", "-Q", "default,slow,act")

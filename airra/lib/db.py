@@ -25,7 +25,9 @@ def compare_and_set(
     No row locks: SQLite ignores them. Whoever changed the row from the expected state has won.
     """
     changed = (
-        type(obj)._default_manager.filter(pk=obj.pk, **{field: expect}).update(**{field: to}, **also)
+        type(obj)
+        ._default_manager.filter(pk=obj.pk, **{field: expect})
+        .update(**{field: to}, **also)
     )
     if changed != 1:
         raise Conflict(obj, field, expect)

@@ -27,9 +27,7 @@ class Failure(StrEnum):
 class HttpError(Exception):
     """A call failed. `failure` says how much is certain; `status` and `body` are the answer's."""
 
-    def __init__(
-        self, failure: Failure, message: str, *, status: int = 0, body: str = ""
-    ) -> None:
+    def __init__(self, failure: Failure, message: str, *, status: int = 0, body: str = "") -> None:
         super().__init__(message)
         self.failure = failure
         self.status = status

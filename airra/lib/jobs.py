@@ -56,7 +56,8 @@ def enqueue(name: Job, **ids: str) -> None:
 
     An unknown name raises at once. A broker that is down is logged and left to the sweep.
     """
-    current_app.loader.import_default_modules()
+    if name.value not in current_app.tasks:
+        current_app.loader.import_default_modules()
     task = current_app.tasks[name.value]
 
     def send() -> None:

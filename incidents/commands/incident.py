@@ -11,7 +11,7 @@ from django.db.models import F
 from airra.lib import clock, metrics
 from airra.lib.db import compare_and_set
 from incidents.commands import audit, timeline
-from incidents.lifecycle import SEVERITY_ORDER, STAGES, Severity, State, check_move
+from incidents.lifecycle import SEVERITY_ORDER, Severity, State, check_move
 from incidents.models import Incident, Service, TimelineEvent, Workspace
 from incidents.permissions import Permission
 from incidents.queries.access import require
@@ -33,7 +33,7 @@ def live_by_grouping_key(workspace: Workspace, grouping_key: str) -> Incident | 
 
 
 @transaction.atomic
-def open_or_join(
+def open_or_join(  # noqa: PLR0913 - an incident is born with all it is known by
     *,
     workspace: Workspace,
     title: str,
@@ -246,9 +246,13 @@ def resolve(
 
 @transaction.atomic
 def reopen(*, incident: Incident, reason: str, by: User | None = None) -> Incident:
-    """Bring a resolved incident back. Raises `Conflict` when a newer one has its grouping key."""
+    """Bring a resolved incident back. Raises ValueError when a newer one has its grouping key."""
     if by is not None:
         require(by, Permission.RESPOND, incident.workspace)
+    newer = live_by_grouping_key(incident.workspace, incident.grouping_key)
+    if newer is not None and newer.pk != incident.pk:
+        msg = f"{newer.key} is open for the same thing; work there, or merge the two"
+        raise ValueError(msg)
     return move(
         incident=incident,
         to=State.OPEN,
@@ -275,14 +279,8 @@ def merge(*, incident: Incident, into: Incident, by: User) -> Incident:
     if into.pk == incident.pk or into.workspace_id != incident.workspace_id or not into.is_live:
         msg = f"{incident.key} cannot be merged into {into.key}: choose another live incident"
         raise ValueError(msg)
-    move(incident=incident, to=State.MERGED, text=f"merged into {into.key}", by=by, merged_into=into)
+    move(
+        incident=incident, to=State.MERGED, text=f"merged into {into.key}", by=by, merged_into=into
+    )
     timeline.record(into, Kind.STATE, f"took in {incident.key} {incident.title}", by=by)
     return incident
-
-
-def stages_done(incident: Incident) -> list[State]:
-    """The stages of the lifecycle strip that lie behind the present one."""
-    reached = State.RESOLVED if incident.state == State.CLOSED else State(incident.state)
-    if reached not in STAGES:
-        return []
-    return [s for s in STAGES[: STAGES.index(reached)]]

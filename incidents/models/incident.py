@@ -3,7 +3,8 @@
 from typing import Any, Self
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser, User
 from django.db import models
 from django.db.models import Q
 
@@ -21,9 +22,11 @@ class IncidentQuerySet(models.QuerySet["Incident"]):
         return self.filter(state__in=_LIVE)
 
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
-        if getattr(user, "is_superuser", False):
+        if not isinstance(user, User) or not user.is_active:
+            return self.none()
+        if user.is_superuser:
             return self
-        return self.filter(workspace__memberships__user_id=user.pk)
+        return self.filter(workspace__memberships__user=user)
 
 
 class Incident(models.Model):

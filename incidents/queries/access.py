@@ -1,6 +1,7 @@
 """Who may see and do what. Authorisation is the way you fetch: what is not yours is not found."""
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 
@@ -12,23 +13,24 @@ AnyUser = AbstractBaseUser | AnonymousUser
 
 def workspaces_of(user: AnyUser) -> QuerySet[Workspace]:
     """The workspaces this user is a member of; every one for a superuser."""
-    if getattr(user, "is_superuser", False):
+    if not isinstance(user, User) or not user.is_active:
+        return Workspace.objects.none()
+    if user.is_superuser:
         return Workspace.objects.all()
-    return Workspace.objects.filter(memberships__user_id=user.pk)
+    return Workspace.objects.filter(memberships__user=user)
 
 
 def roles_of(user: AnyUser, workspace: Workspace) -> set[Role]:
-    if getattr(user, "is_superuser", False):
+    if not isinstance(user, User) or not user.is_active:
+        return set()
+    if user.is_superuser:
         return {Role.ADMIN}
-    names = Membership.objects.filter(user_id=user.pk, workspace=workspace).values_list(
-        "role__name", flat=True
-    )
+    held = Membership.objects.filter(user=user, workspace=workspace)
+    names = held.values_list("role__name", flat=True)
     return {Role(name) for name in names if name in set(Role)}
 
 
 def permissions_of(user: AnyUser, workspace: Workspace) -> frozenset[Permission]:
-    if not getattr(user, "is_active", False):
-        return frozenset()
     held: frozenset[Permission] = frozenset()
     return held.union(*(ROLE_PERMISSIONS[role] for role in roles_of(user, workspace)))
 

@@ -22,7 +22,9 @@ class Plan(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     incident = models.ForeignKey(Incident, models.CASCADE, related_name="plans")
-    investigation = models.ForeignKey(Investigation, models.PROTECT, null=True, related_name="plans")
+    investigation = models.ForeignKey(
+        Investigation, models.PROTECT, null=True, related_name="plans"
+    )
     hypothesis = models.ForeignKey(Hypothesis, models.PROTECT, null=True, related_name="plans")
     endpoint = models.ForeignKey(ActionEndpoint, models.PROTECT, related_name="plans")
     state = models.CharField(max_length=10, choices=State.choices, default=State.PROPOSED)

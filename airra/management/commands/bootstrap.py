@@ -3,12 +3,12 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from analysis.commands.presets import install_detectors
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from airra import env
-from analysis.commands.presets import install_detectors
 from analysis.models import Connector
 from incidents.commands.access import create_integration, digest_of, give_role
 from incidents.models import DEFAULT_WORKSPACE, ApiToken, Integration, Service, Workspace
@@ -96,9 +96,7 @@ def connect_lab(workspace: Workspace, url: str) -> None:
             by=None,
             token=token,
         )
-    install_detectors(
-        workspace, Connector.objects.get(workspace=workspace, name="lab-prometheus")
-    )
+    install_detectors(workspace, Connector.objects.get(workspace=workspace, name="lab-prometheus"))
     Runbook.objects.get_or_create(
         workspace=workspace,
         title="No safe action: what to look at by hand",
@@ -131,5 +129,3 @@ def demo_account(workspace: Workspace, name: str, role: Role, password: str) -> 
                 "prefix": token[:12],
             },
         )
-
-

@@ -1,0 +1,36 @@
+"""Jobs are enqueued by name, after commit, and a lost broker is no error."""
+
+import pytest
+from celery import current_app
+from django.db import transaction
+from pytest_django import DjangoCaptureOnCommitCallbacks
+
+from airra.lib.jobs import Job, enqueue, job
+
+pytestmark = pytest.mark.django_db
+ran: list[str] = []
+
+
+def test_nothing_runs_before_commit_and_nothing_after_rollback(
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ran.clear()
+
+    def note(word: str) -> None:
+        ran.append(word)
+
+    task = current_app.task(name="tests.note", ignore_result=True)(note)
+    monkeypatch.setitem(current_app.tasks, Job.PROBE.value, task)
+    with django_capture_on_commit_callbacks(execute=True):
+        enqueue(Job.PROBE, word="kept")
+        assert ran == []
+        with transaction.atomic():
+            enqueue(Job.PROBE, word="rolled back")
+            transaction.set_rollback(True)
+    assert ran == ["kept"]
+
+
+def test_an_unknown_queue_is_refused_at_import() -> None:
+    with pytest.raises(ValueError, match="unknown queue"):
+        job(Job.SCAN, queue="fast")

@@ -1,0 +1,48 @@
+"""Real processes and real servers: the stack on both of its shapes."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import psycopg
+import pytest
+import redis
+from psycopg import sql
+
+from tools.stack import Stack
+
+POSTGRES = os.environ.get("AIRRA_TEST_POSTGRES", "")  # noqa: TID251 - where the script found it
+REDIS = os.environ.get("AIRRA_TEST_REDIS", "")  # noqa: TID251
+
+
+@pytest.fixture
+def postgres_url() -> Iterator[str]:
+    """A database of its own, dropped afterwards."""
+    name = f"airra_live_{uuid4().hex[:10]}"
+    with psycopg.connect(f"{POSTGRES}/postgres", autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        yield f"{POSTGRES}/{name}"
+        drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+        connection.execute(drop)
+
+
+@pytest.fixture
+def redis_url() -> Iterator[str]:
+    """A Redis database number nobody else uses, emptied before and after."""
+    base = urlsplit(REDIS)
+    url = f"redis://{base.netloc}/11"
+    client = redis.Redis.from_url(url)
+    client.flushdb()
+    yield url
+    client.flushdb()
+    client.close()
+
+
+@pytest.fixture
+def stack(tmp_path: Path, postgres_url: str, redis_url: str) -> Iterator[Stack]:
+    """Web, worker and beat as separate processes on PostgreSQL and Redis; nothing started yet."""
+    with Stack(var=tmp_path, database_url=postgres_url, redis_url=redis_url) as running:
+        running.settings = {"AIRRA_SWEEP_INTERVAL_S": "2", "AIRRA_SCAN_INTERVAL_S": "15"}
+        yield running

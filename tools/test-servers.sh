@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# The suite on PostgreSQL + Redis with a separate worker, and the tests that need real servers.
+# Uses the servers of AIRRA_TEST_POSTGRES and AIRRA_TEST_REDIS, or those on the usual local ports,
+# or installs and starts Debian's.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+postgres=${AIRRA_TEST_POSTGRES:-postgresql://postgres@127.0.0.1:5432}
+redis=${AIRRA_TEST_REDIS:-redis://127.0.0.1:6379}
+python=.venv/bin/python
+
+tools/debian.sh prometheus=prometheus prometheus-alertmanager=prometheus-alertmanager
+
+up() { "$python" - "$@" <<'PY'
+import sys
+import psycopg
+import redis
+psycopg.connect(sys.argv[1] + "/postgres", connect_timeout=3).close()
+redis.Redis.from_url(sys.argv[2], socket_connect_timeout=3).ping()
+PY
+}
+
+if ! up "$postgres" "$redis" 2>/dev/null; then
+  tools/debian.sh /usr/lib/postgresql=postgresql redis-server=redis-server
+  cluster=$(ls /etc/postgresql | tail -1)
+  conf="/etc/postgresql/$cluster/main/pg_hba.conf"
+  grep -q '^host all postgres 127.0.0.1/32 trust' "$conf" ||
+    sed -i '1i host all postgres 127.0.0.1/32 trust' "$conf"
+  pg_ctlcluster --skip-systemctl-redirect "$cluster" main restart || true
+  redis-cli ping >/dev/null 2>&1 || redis-server --daemonize yes --bind 127.0.0.1 --save "" >/dev/null
+  for _ in $(seq 40); do up "$postgres" "$redis" 2>/dev/null && break; sleep 0.5; done
+  up "$postgres" "$redis"
+fi
+
+export AIRRA_DATABASE_URL="$postgres/airra_ci" AIRRA_TEST_POSTGRES="$postgres" AIRRA_TEST_REDIS="$redis"
+"$python" -m pytest -q -m "not e2e and not slow and not live" -n 2 --dist loadgroup
+"$python" -m pytest -q -m "live" tests/live

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django import template
+from django.forms import BoundField
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -139,6 +140,23 @@ def at_clock(at: datetime | None) -> SafeString:
         return _time(at, "", "clock")
     shape = "%H:%M:%S UTC" if at.date() == clock.now().date() else "%d %b %H:%M:%S UTC"
     return _time(at, f"{at:{shape}}", "clock")
+
+
+@register.filter
+def at_short(at: datetime) -> SafeString:
+    """Hours and minutes, for a strip where room is short."""
+    return _time(at, f"{at:%H:%M}", "clock")
+
+
+@register.filter
+def risk_tone(band: str) -> str:
+    return _TONES.get(band, "")
+
+
+@register.filter
+def styled(field: BoundField) -> SafeString:
+    """The control of a form field, in the house's look."""
+    return field.as_widget(attrs={"class": "input"})
 
 
 @register.filter

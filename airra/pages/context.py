@@ -1,0 +1,78 @@
+"""What every page has around it: the rail with its counts, the roles, the theme."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from incidents.permissions import Permission
+from incidents.queries.shell import Desk, desks
+from incidents.views.account import THEMES
+from remediation.queries.approval_queue import waiting_per_workspace
+
+SECTIONS = ("incidents", "approvals", "services", "detectors", "audit", "account")
+
+
+@dataclass
+class Shell:
+    """The surroundings of one request; asks the database once, and only if it is looked at."""
+
+    request: HttpRequest
+
+    @cached_property
+    def desks(self) -> list[Desk]:
+        user = self.request.user
+        return desks(user, waiting=waiting_per_workspace()) if user.is_authenticated else []
+
+    @property
+    def open(self) -> int:
+        return sum(desk.live for desk in self.desks)
+
+    @property
+    def waiting(self) -> int:
+        return sum(desk.waiting for desk in self.desks)
+
+    @property
+    def has_critical(self) -> bool:
+        return any(desk.has_critical for desk in self.desks)
+
+    @property
+    def may_respond(self) -> bool:
+        return any(Permission.RESPOND in desk.permissions for desk in self.desks)
+
+    @property
+    def may_administer(self) -> bool:
+        """The settings need the role and the staff flag both."""
+        is_staff = bool(getattr(self.request.user, "is_staff", False))
+        return is_staff and any(Permission.ADMINISTER in desk.permissions for desk in self.desks)
+
+    @property
+    def permissions(self) -> dict[UUID, frozenset[Permission]]:
+        return {desk.workspace.pk: desk.permissions for desk in self.desks}
+
+    @property
+    def tag(self) -> str:
+        return f"{self.open}.{self.waiting}.{self.has_critical}"
+
+
+_shells: WeakKeyDictionary[HttpRequest, Shell] = WeakKeyDictionary()
+
+
+def shell_of(request: HttpRequest) -> Shell:
+    """The request's one shell, shared by its view and its template."""
+    return _shells.setdefault(request, Shell(request))
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    theme = request.COOKIES.get("theme", "system")
+    place = request.path.split("/")[1].removesuffix(".csv")
+    return {
+        "section": place if place in SECTIONS else "",
+        "shell": SimpleLazyObject(lambda: shell_of(request)),
+        "theme": theme if theme in THEMES else "system",
+        "shortcuts": "off" if request.COOKIES.get("shortcuts") == "off" else "on",
+    }

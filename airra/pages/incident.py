@@ -1,0 +1,94 @@
+"""The incident page: one response from three apps' queries, at most twelve of them."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django_htmx.http import ptag
+
+from airra.lib.htmx import render_partial
+from airra.pages.context import shell_of
+from analysis.queries import hypotheses
+from incidents.lifecycle import TRANSITIONS, State
+from incidents.models import Incident
+from incidents.permissions import Permission
+from incidents.queries import incident_detail, timeline, topology
+from incidents.queries.access import visible_incident
+from incidents.views.forms import NoteForm
+from remediation.queries import plan as plans
+
+# Where a person may ask for an action: nothing else is being decided or done.
+MAY_REQUEST = (State.ANALYSING, State.NO_SAFE_ACTION)
+LIVE_PLAN = ("proposed", "approved")
+
+
+def _stage_times(panel: hypotheses.Panel, plan: plans.PlanPanel) -> dict[State, Any]:
+    run = panel.investigation
+    newest = plan.executions[0].execution if plan.executions else None
+    return {
+        State.ANALYSING: run.started_at or run.created_at if run else None,
+        State.AWAITING_APPROVAL: plan.approval.requested_at if plan.approval else None,
+        State.EXECUTING: newest.intent_at if newest else None,
+        State.VERIFYING: newest.effect_at if newest else None,
+    }
+
+
+def _context(request: HttpRequest, incident: Incident) -> dict[str, Any]:
+    """Everything the live part shows."""
+    panel = hypotheses.panel(incident)
+    plan = plans.panel(incident)
+    permissions = shell_of(request).permissions.get(incident.workspace_id, frozenset())
+    may_respond = Permission.RESPOND in permissions
+    rows = timeline.events_for(incident)
+    return {
+        "incident": incident,
+        "stages": incident_detail.strip(incident, _stage_times(panel, plan)),
+        "steps": incident_detail.next_steps(incident, permissions),
+        "may_respond": may_respond,
+        "may_investigate": may_respond
+        and not panel.is_running
+        and State.ANALYSING in {State(incident.state), *TRANSITIONS[State(incident.state)]},
+        "panel": panel,
+        "plan": plan,
+        "say": plan.approval and plans.say_of(plan.approval, request.user, permissions),
+        "rows": rows,
+        "refusals": _refusals(rows),
+        "may_request_action": may_respond
+        and incident.state in MAY_REQUEST
+        and not (plan.plan and plan.plan.state in LIVE_PLAN),
+        "topology": topology.around(incident.service, path=panel.path),
+        "alerts": incident_detail.alerts_of(incident),
+        "tag": _joined(max((row.id for row in rows), default=0), panel, plan),
+    }
+
+
+def _refusals(rows: list[timeline.TimelineRow]) -> list[str]:
+    """Why there is no safe action: the reasons of the newest planning, as it recorded them."""
+    for row in rows:
+        if row.payload.get("reasons"):
+            return [str(reason) for reason in row.payload["reasons"]]
+    return []
+
+
+def _joined(newest_event: int, panel: hypotheses.Panel, plan: plans.PlanPanel) -> str:
+    """The polling tag: a stage or a sample of a verification moves without a timeline event."""
+    return f"{newest_event}_{panel.tag}_{plan.tag}"
+
+
+def incident_page(request: HttpRequest, key: str) -> HttpResponse:
+    incident = visible_incident(request.user, key)
+    context = _context(request, incident) | {"note_form": NoteForm()}
+    return render(request, "incidents/detail.html", context)
+
+
+def _tag(request: HttpRequest, key: str) -> str:
+    incident = visible_incident(request.user, key)
+    panel = hypotheses.Panel(hypotheses.latest(incident))
+    return _joined(incident_detail.newest_event_id(incident), panel, plans.panel(incident))
+
+
+@ptag(_tag)
+def incident_live(request: HttpRequest, key: str) -> HttpResponse:
+    incident = visible_incident(request.user, key)
+    context = _context(request, incident) | {"note_form": NoteForm()}
+    return render_partial(request, "incidents/detail.html", "live", context)

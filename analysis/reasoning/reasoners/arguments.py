@@ -1,0 +1,254 @@
+"""What speaks for and against a hypothesis, as typed claims over the ledger; what would refute it."""
+
+from collections.abc import Iterator
+
+from analysis.reasoning.scene import OWN, Scene
+from analysis.types import ChangeFact, ClaimDraft, Fact, Mechanism, Onset, State, Steady
+
+_HALF = 0.5
+_MAX_AGAINST = 3
+_STATES = {
+    "disk": ("disk_of_size", 0.95, "its disk is full"),
+    "memory": ("memory_of_limit", 0.95, "it is at its memory limit"),
+    "restarts": ("restarts_10m", 2.0, "it restarted again and again"),
+}
+
+
+def claims_for(
+    scene: Scene,
+    entity: str,
+    mechanism: Mechanism,
+    signal: str,
+    trigger: ChangeFact | None,
+    path: tuple[str, ...],
+) -> tuple[ClaimDraft, ...]:
+    """Claims for first, then against; only those the ledger has facts for."""
+    shift = scene.onset(entity, signal) or scene.main_symptom(entity)
+    made = [
+        *_shifted(scene, shift),
+        *_triggered(scene, entity, trigger),
+        *_standing_on_path(scene, path),
+        *_alone(scene, shift),
+        *_state_of(scene, entity, signal),
+        *_logged(scene, entity),
+        *_callee(scene, entity, mechanism),
+        *_load(scene, entity, mechanism),
+        *list(_against(scene, entity, mechanism, trigger, shift))[:_MAX_AGAINST],
+    ]
+    return tuple(made)
+
+
+def _cite(scene: Scene, *facts: Fact) -> tuple[int, ...]:
+    numbers = [scene.ledger.seq_of(f) for f in facts]
+    return tuple(dict.fromkeys(n for n in numbers if n))
+
+
+def _shifted(scene: Scene, shift: Onset | None) -> Iterator[ClaimDraft]:
+    if shift is None:
+        return
+    middle = shift.before + _HALF * (shift.during - shift.before)
+    word = "rose" if shift.direction == "up" else "fell"
+    yield ClaimDraft(
+        "threshold",
+        f"{shift.signal} of {shift.entity} {word} from {shift.before:.3g} to {shift.during:.3g} "
+        f"{shift.unit}".rstrip(),
+        _cite(scene, shift),
+        {
+            "entity": shift.entity,
+            "signal": shift.signal,
+            "op": ">" if shift.direction == "up" else "<",
+            "value": middle,
+        },
+    )
+
+
+def _triggered(scene: Scene, entity: str, trigger: ChangeFact | None) -> Iterator[ClaimDraft]:
+    if trigger is None:
+        return
+    felt = [*scene.of(entity), *(o for c in scene.callees(entity) for o in scene.of(c))]
+    after = [o for o in felt if o.signal != "traffic"]
+    if not after:
+        return
+    first = min(after, key=lambda o: o.at)
+    yield ClaimDraft(
+        "change_preceded",
+        f"{trigger.change} “{trigger.title}” came before {first.signal} of {first.entity} shifted"[
+            :300
+        ],
+        _cite(scene, trigger, first),
+        {"change": trigger.id, "entity": first.entity, "signal": first.signal, "necessary": True},
+    )
+
+
+def _standing_on_path(scene: Scene, path: tuple[str, ...]) -> Iterator[ClaimDraft]:
+    topology = [e.seq for e in scene.ledger.by_tool("get_topology")]
+    onsets = [e.seq for e in scene.ledger.by_tool("get_onsets")]
+    words = " → ".join(path) if len(path) > 1 else f"the symptom is on {path[0]} itself"
+    yield ClaimDraft(
+        "path",
+        f"the way to the symptom: {words}",
+        (*topology[:1], *onsets[:1]),
+        {"path": list(path)},
+    )
+
+
+def _alone(scene: Scene, shift: Onset | None) -> Iterator[ClaimDraft]:
+    if shift is None:
+        return
+    calm = [
+        s
+        for s in scene.ledger.facts(Steady)
+        if s.signal == shift.signal and s.entity != shift.entity
+    ]
+    if len(calm) >= 2:
+        names = ", ".join(sorted({s.entity for s in calm}))
+        yield ClaimDraft(
+            "peer_normal",
+            f"{shift.signal} stayed normal on {names}",
+            _cite(scene, shift, calm[0]),
+            {"entity": shift.entity, "signal": shift.signal},
+        )
+
+
+def _state_of(scene: Scene, entity: str, signal: str) -> Iterator[ClaimDraft]:
+    if signal not in _STATES:
+        return
+    name, value, words = _STATES[signal]
+    found = scene.state(entity, name)
+    if found is None or found < value:
+        return
+    facts = [f for f in scene.ledger.facts(State) if (f.entity, f.field) == (entity, name)]
+    yield ClaimDraft(
+        "state",
+        f"the platform says of {entity}: {words}",
+        _cite(scene, *facts[:1]),
+        {"entity": entity, "field": name, "op": ">=", "value": value},
+    )
+
+
+def _logged(scene: Scene, entity: str) -> Iterator[ClaimDraft]:
+    for spike in scene.spikes(entity)[:1]:
+        word = "new" if spike.is_new else "surging"
+        yield ClaimDraft(
+            "template_spike",
+            f"{word} log line of {entity}, {spike.count} times: {spike.template[:160]}",
+            _cite(scene, spike),
+            {"entity": entity, "template": spike.template},
+        )
+
+
+def _callee(scene: Scene, entity: str, mechanism: Mechanism) -> Iterator[ClaimDraft]:
+    if mechanism is not Mechanism.DEPENDENCY:
+        return
+    for callee in scene.hurting_callees(entity):
+        edge = scene.edge(entity, callee)
+        if edge is not None and edge.calls_during and scene.ledger.seq_of(edge):
+            yield ClaimDraft(
+                "threshold",
+                f"calls from {entity} to {callee} take {edge.latency_during_s:.2f} s, "
+                f"before {edge.latency_before_s:.2f} s; {edge.error_share_during:.0%} fail",
+                _cite(scene, edge),
+                {
+                    "edge": [entity, callee],
+                    "field": "latency_during_s",
+                    "op": ">",
+                    "value": edge.latency_before_s,
+                },
+            )
+    for callee, onset in scene.calls_failing(entity):
+        yield ClaimDraft(
+            "threshold",
+            f"{onset.during:.0%} of the calls from {entity} to {callee} fail",
+            _cite(scene, onset),
+            {"entity": entity, "signal": onset.signal, "op": ">", "value": onset.before},
+        )
+
+
+def _load(scene: Scene, entity: str, mechanism: Mechanism) -> Iterator[ClaimDraft]:
+    """Traffic: what a hypothesis of load needs, and what speaks against one without."""
+    for name in [entity, *scene.callers(entity)]:
+        onset = scene.onset(name, "traffic")
+        if onset is not None and onset.direction == "up":
+            yield ClaimDraft(
+                "threshold",
+                f"traffic of {name} rose from {onset.before:.3g} to {onset.during:.3g} "
+                f"{onset.unit}".rstrip(),
+                _cite(scene, onset),
+                {"entity": name, "signal": "traffic", "op": ">", "value": onset.before},
+                is_for=mechanism is Mechanism.TRAFFIC,
+            )
+            return
+
+
+def _against(
+    scene: Scene,
+    entity: str,
+    mechanism: Mechanism,
+    trigger: ChangeFact | None,
+    shift: Onset | None,
+) -> Iterator[ClaimDraft]:
+    if mechanism is not Mechanism.DEPENDENCY and trigger is None:
+        for callee in scene.hurting_callees(entity):
+            edge = scene.edge(entity, callee)
+            if edge is not None and edge.calls_during and scene.ledger.seq_of(edge):
+                yield ClaimDraft(
+                    "threshold",
+                    f"it waits for {callee}: {edge.latency_during_s:.2f} s a call, "
+                    f"{edge.error_share_during:.0%} failing",
+                    _cite(scene, edge),
+                    {
+                        "edge": [entity, callee],
+                        "field": "latency_during_s",
+                        "op": ">",
+                        "value": edge.latency_before_s,
+                    },
+                    is_for=False,
+                )
+    first = scene.onsets[0] if scene.onsets else None
+    if shift and first and first.entity != entity and first.signal in OWN:
+        yield ClaimDraft(
+            "onset_before",
+            f"{first.signal} of {first.entity} shifted before it",
+            _cite(scene, first, shift),
+            {"first": [first.entity, first.signal], "then": [shift.entity, shift.signal]},
+            is_for=False,
+        )
+    if trigger is None and shift:
+        for change in scene.changes(entity)[-1:]:
+            yield ClaimDraft(
+                "change_preceded",
+                f"{change.change} “{change.title}” came before it"[:300],
+                _cite(scene, change, shift),
+                {"change": change.id, "entity": shift.entity, "signal": shift.signal},
+                is_for=False,
+            )
+
+
+def predictions(
+    entity: str, mechanism: Mechanism, signal: str, trigger: ChangeFact | None
+) -> tuple[str, ...]:
+    """What would change our mind."""
+    if trigger is not None:
+        return (
+            f"An instance of {entity} without {trigger.change} {trigger.revision} shows it too.",
+            f"Taking the {trigger.change} back leaves {signal} as it is.",
+        )
+    if mechanism is Mechanism.LEAK:
+        return (
+            f"{signal.capitalize()} of {entity} falls by itself.",
+            f"It returns to the same level right after a restart of {entity}.",
+        )
+    if mechanism is Mechanism.TRAFFIC:
+        return (
+            f"Traffic falls back and {entity} stays slow.",
+            f"More replicas of {entity} change nothing.",
+        )
+    if mechanism is Mechanism.DEPENDENCY:
+        return (
+            f"{entity} stays slow while it does not make these calls.",
+            "Other callers of the same dependency are well.",
+        )
+    return (
+        f"{signal.capitalize()} of {entity} recovers while nothing is done to it.",
+        f"Something {entity} calls turns out to have shifted first.",
+    )

@@ -1,0 +1,188 @@
+"""The scene of an incident: what shifted where and when, who calls whom, what was changed.
+
+A view over the ledger that the offline reasoner argues from (`root-cause.md` §3). No names of
+services or metrics beyond the vocabulary of `Detector.Signal` appear here.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from analysis.reasoning.ledger import Ledger
+from analysis.types import (
+    ChangeFact,
+    Edge,
+    IncidentContext,
+    Onset,
+    State,
+    Steady,
+    TemplateSpike,
+)
+
+OWN = ("memory", "disk", "pool", "queue", "threads", "cpu", "restarts")
+SYMPTOMS = ("errors", "latency", "availability")
+CAUSING = frozenset({"deploy", "config", "flag"})
+SLOWER = 2.0  # a call that takes this many times as long is slow
+SLOWER_S = 0.1  # and this much longer: a quiet call's wiggle is none
+FAILING = 0.05  # more of its calls fail
+
+
+@dataclass(frozen=True)
+class Scene:
+    ctx: IncidentContext
+    ledger: Ledger
+
+    @cached_property
+    def onsets(self) -> tuple[Onset, ...]:
+        return tuple(sorted(self.ledger.facts(Onset), key=lambda o: o.at))
+
+    @cached_property
+    def steady(self) -> frozenset[tuple[str, str]]:
+        return frozenset((s.entity, s.signal) for s in self.ledger.facts(Steady))
+
+    @cached_property
+    def edges(self) -> tuple[Edge, ...]:
+        """One edge a pair, the one that traces compared where there is one."""
+        best: dict[tuple[str, str], Edge] = {}
+        for edge in [*self.ctx.edges, *self.ledger.facts(Edge)]:
+            key = edge.src, edge.dst
+            if key not in best or edge.calls_during + edge.calls_before > (
+                best[key].calls_during + best[key].calls_before
+            ):
+                best[key] = edge
+        return tuple(best.values())
+
+    @cached_property
+    def first_at(self) -> float:
+        return self.onsets[0].at if self.onsets else self.ctx.started_at
+
+    def onset(self, entity: str, signal: str) -> Onset | None:
+        """The shift of a signal for the worse; only availability and traffic may fall."""
+        return next((o for o in self.of(entity) if o.signal == signal), None)
+
+    def of(self, entity: str) -> list[Onset]:
+        return [o for o in self.onsets if o.entity == entity]
+
+    def symptoms(self, entity: str) -> list[Onset]:
+        return [o for o in self.of(entity) if o.signal in SYMPTOMS]
+
+    def main_symptom(self, entity: str) -> Onset | None:
+        """The plainest shift its callers feel, else its plainest shift at all."""
+        own = self.symptoms(entity) or self.of(entity)
+        return max(own, key=lambda o: min(o.magnitude, 100.0), default=None)
+
+    def calls_failing(self, entity: str) -> list[tuple[str, Onset]]:
+        """Callees this service's own client metrics say are failing it."""
+        marker = " calling "
+        return [
+            (o.signal.split(marker, 1)[1], o)
+            for o in self.of(entity)
+            if marker in o.signal and o.direction == "up"
+        ]
+
+    def callees(self, entity: str) -> list[str]:
+        return [e.dst for e in self.edges if e.src == entity]
+
+    def callers(self, entity: str) -> list[str]:
+        return [e.src for e in self.edges if e.dst == entity]
+
+    def edge(self, src: str, dst: str) -> Edge | None:
+        return next((e for e in self.edges if (e.src, e.dst) == (src, dst)), None)
+
+    def is_hurt_by(self, entity: str, callee: str) -> bool:
+        """Whether calls to this callee got slow or fail more, by traces or client metrics."""
+        edge = self.edge(entity, callee)
+        if edge is not None and edge.calls_during:
+            slow = edge.latency_during_s > SLOWER * edge.latency_before_s
+            slow = slow and edge.latency_during_s - edge.latency_before_s > SLOWER_S
+            if slow or edge.error_share_during > edge.error_share_before + FAILING:
+                return True
+        return any(name == callee for name, _ in self.calls_failing(entity))
+
+    def hurting_callees(self, entity: str) -> list[str]:
+        named = [name for name, _ in self.calls_failing(entity)]
+        return [
+            c for c in dict.fromkeys([*self.callees(entity), *named]) if self.is_hurt_by(entity, c)
+        ]
+
+    def entities(self) -> list[str]:
+        """Whoever shifted, and whoever is only seen as a failing callee."""
+        shifted = [o.entity for o in self.onsets]
+        outside = [c for e in dict.fromkeys(shifted) for c in self.hurting_callees(e)]
+        return list(dict.fromkeys([*shifted, *outside]))
+
+    def is_watched(self, entity: str) -> bool:
+        return any(e == entity for e, _ in self.steady) or bool(self.of(entity))
+
+    def changes(self, entity: str) -> list[ChangeFact]:
+        """Changes people made to it; a first release replaces nothing and a restart is no cause."""
+        return [
+            c
+            for c in self.ledger.facts(ChangeFact)
+            if c.entity == entity and c.change in CAUSING and (c.before or c.change == "flag")
+        ]
+
+    def spikes(self, entity: str) -> list[TemplateSpike]:
+        found = [s for s in self.ledger.facts(TemplateSpike) if s.entity == entity]
+        bad = [s for s in found if s.level.lower() in {"error", "critical", "warning", "fatal"}]
+        return sorted(bad, key=lambda s: (not s.is_new, -s.count))
+
+    def state(self, entity: str, name: str) -> float | None:
+        for state in self.ledger.facts(State):
+            if (state.entity, state.field) == (entity, name):
+                return float(state.value)
+        return None
+
+    def path(self, start: str, end: str) -> tuple[str, ...]:
+        """The shortest way from cause to symptom, up through callers where there is one."""
+        for neighbours in (self.callers, self._both_ways):
+            found = _shortest(start, end, neighbours)
+            if found:
+                return found
+        return (start,)
+
+    def _both_ways(self, entity: str) -> list[str]:
+        return [*self.callers(entity), *self.callees(entity)]
+
+    def reach(self, entity: str) -> set[str]:
+        """Services that feel this one: its callers, and theirs."""
+        seen, todo = {entity}, [entity]
+        while todo:
+            for caller in self.callers(todo.pop()):
+                if caller not in seen:
+                    seen.add(caller)
+                    todo.append(caller)
+        return seen
+
+    def suspects(self) -> list[str]:
+        """Services worth a closer look: early, own resources, deep in the call graph."""
+
+        def rank(entity: str) -> tuple[float, float]:
+            own = any(o.signal in OWN for o in self.of(entity))
+            deep = len(self.hurting_callees(entity)) == 0
+            first = min((o.at for o in self.of(entity)), default=self.first_at)
+            return -(1.0 * own + 1.0 * deep), first
+
+        watched = [e for e in self.entities() if self.of(e)]
+        return sorted(watched or [self.ctx.service], key=rank)
+
+
+def suspects(ctx: IncidentContext, ledger: Ledger) -> Sequence[str]:
+    """The services to look at closely, the incident's own always among them."""
+    ranked = [s for s in Scene(ctx, ledger).suspects() if s]
+    own = [ctx.service] if ctx.service else []
+    return list(dict.fromkeys([*ranked[:2], *own, *ranked[2:]]))
+
+
+def _shortest(start: str, end: str, neighbours: Callable[[str], list[str]]) -> tuple[str, ...]:
+    ways: list[tuple[str, ...]] = [(start,)]
+    seen = {start}
+    while ways:
+        way = ways.pop(0)
+        if way[-1] == end:
+            return way
+        for step in neighbours(way[-1]):
+            if step not in seen:
+                seen.add(step)
+                ways.append((*way, step))
+    return ()

@@ -1,0 +1,148 @@
+"""Reading an untrusted JSON document: every complaint names the place and what belongs there."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+from incidents.ingest.alerts import Malformed
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECONDS_FROM = 1e11  # Unix seconds reach this in the year 5138
+TIME = "a time with its offset, like 2026-03-01T12:00:00Z"
+
+
+def decode(body: bytes) -> Any:
+    """The document of a body. Raises `Malformed` without a field when it is not JSON."""
+    try:
+        return json.loads(body, parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise Malformed("", "JSON of a sensible depth") from error
+    except ValueError as error:
+        raise Malformed("", "JSON", _shown(body[:60].decode(errors="replace"))) from error
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    msg = f"{name} is not JSON"
+    raise ValueError(msg)
+
+
+def clean(text: str) -> str:
+    """Text that both databases can store: no NUL, no half of a surrogate pair."""
+    return text.encode("utf-8", "replace").decode().replace("\x00", "\N{REPLACEMENT CHARACTER}")
+
+
+def _shown(value: object) -> str:
+    text = clean(value if isinstance(value, str) else json.dumps(value, default=str))
+    return f"{text[:60]!r}"
+
+
+@dataclass(frozen=True)
+class Field:
+    """A place in a document: its value, and the path that leads there. None: nothing is there."""
+
+    path: str
+    value: Any
+
+    @property
+    def is_missing(self) -> bool:
+        return self.value is None
+
+    def refuse(self, expected: str) -> NoReturn:
+        got = "nothing" if self.is_missing else _shown(self.value)
+        raise Malformed(self.path, expected, got)
+
+    def __getitem__(self, name: str) -> "Field":
+        """The member of this name; of the body itself when the path is still empty."""
+        members = self.members()
+        path = f"{self.path}.{name}" if self.path else name
+        return Field(path, members.get(name))
+
+    def at(self, dotted: str) -> "Field":
+        """What `a.b.0.c` leads to; missing when the path breaks off on the way."""
+        value = self.value
+        for step in dotted.split("."):
+            if isinstance(value, Mapping):
+                value = value.get(step)
+            elif isinstance(value, list) and step.isdecimal() and len(step) < 6:
+                value = value[int(step)] if int(step) < len(value) else None
+            else:
+                value = None
+        return Field(dotted, value)
+
+    def members(self) -> Mapping[str, Any]:
+        if not isinstance(self.value, Mapping):
+            Field(self.path or "the body", self.value).refuse("an object")
+        return self.value
+
+    def items(self) -> list["Field"]:
+        if not isinstance(self.value, list):
+            self.refuse("a list")
+        return [Field(f"{self.path}[{i}]", value) for i, value in enumerate(self.value)]
+
+    def text(self) -> str:
+        """A text; empty when nothing is there."""
+        if self.is_missing:
+            return ""
+        if not isinstance(self.value, str):
+            self.refuse("a text")
+        return clean(self.value).strip()
+
+    def word(self) -> str:
+        """A text, or a number or truth value written as one; empty when nothing is there."""
+        if isinstance(self.value, bool | int | float):
+            return json.dumps(self.value)
+        return self.text()
+
+    def texts(self) -> dict[str, str]:
+        """An object of texts; empty when nothing is there."""
+        if self.is_missing:
+            return {}
+        return {clean(name): self[name].text() for name in self.members()}
+
+    def words(self) -> dict[str, str]:
+        """As `texts`, with numbers allowed."""
+        if self.is_missing:
+            return {}
+        return {clean(name): self[name].word() for name in self.members()}
+
+    def count(self) -> int:
+        """A whole number from zero; zero when nothing is there."""
+        if self.is_missing:
+            return 0
+        if isinstance(self.value, bool) or not isinstance(self.value, int) or self.value < 0:
+            self.refuse("a whole number, zero or more")
+        return int(self.value)
+
+    def moment(self) -> datetime | None:
+        """An RFC 3339 time in UTC, nanoseconds cut to microseconds.
+
+        None when nothing is there, or a time before 1970, which is how Go writes "no time".
+        """
+        if self.is_missing:
+            return None
+        try:
+            found = datetime.fromisoformat(self.text())
+        except ValueError:
+            self.refuse(TIME)
+        if found.tzinfo is None:
+            self.refuse(TIME)
+        try:
+            utc = found.astimezone(UTC)
+        except OverflowError:  # the first or last day there is, moved beyond it by an offset
+            return None
+        return utc if utc >= _EPOCH else None
+
+    def moment_or_unix(self) -> datetime | None:
+        """As `moment`; also Unix seconds, or milliseconds when the number is that large."""
+        value = self.value
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return self.moment()
+        try:
+            seconds = float(value)
+            scaled = seconds / 1000 if seconds >= _MILLISECONDS_FROM else seconds
+            return datetime.fromtimestamp(scaled, tz=UTC) if math.isfinite(scaled) else None
+        except (OverflowError, ValueError, OSError):
+            self.refuse("a time, or Unix seconds")

@@ -1,0 +1,23 @@
+"""Pages of this app. The list and the incident itself span the apps: see `airra.pages`."""
+
+from django.urls import path
+
+from incidents.views import account, audit_log, incident_actions, saved_views, services
+
+urlpatterns = [
+    path("incidents/new/", incident_actions.new, name="new"),
+    path("incidents/acknowledge/", incident_actions.acknowledge_many, name="acknowledge-many"),
+    path("incidents/views/save/", saved_views.save, name="save-view"),
+    path("incidents/views/<uuid:view_id>/delete/", saved_views.delete, name="delete-view"),
+    path("incidents/<str:key>/acknowledge/", incident_actions.acknowledge, name="acknowledge"),
+    path("incidents/<str:key>/assign/", incident_actions.assign, name="assign"),
+    path("incidents/<str:key>/resolve/", incident_actions.resolve, name="resolve"),
+    path("incidents/<str:key>/reopen/", incident_actions.reopen, name="reopen"),
+    path("incidents/<str:key>/close/", incident_actions.close, name="close"),
+    path("incidents/<str:key>/notes/", incident_actions.note, name="note"),
+    path("services/", services.services, name="services"),
+    path("audit/", audit_log.audit_log, name="audit"),
+    path("audit.csv", audit_log.audit_csv, name="audit-csv"),
+    path("account/", account.account, name="account"),
+    path("preferences/", account.preferences, name="preferences"),
+]

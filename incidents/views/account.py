@@ -1,0 +1,51 @@
+"""Signing in, and what the browser remembers of a person: theme and shortcuts."""
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import LoginView
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.utils.decorators import method_decorator
+from django.views.decorators.http import require_POST
+from django_htmx.http import HttpResponseClientRefresh
+
+from airra.lib.htmx import is_htmx, next_url, redirect
+
+THEMES = ("light", "dark", "system")
+CHOICES = {"theme": THEMES, "shortcuts": ("on", "off")}
+YEAR_S = 365 * 24 * 3600
+
+
+@method_decorator(login_not_required, name="dispatch")
+class SignIn(LoginView):
+    template_name = "registration/login.html"
+    redirect_authenticated_user = True
+
+    def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        """A poll whose session has ended lands here: reload the page, swap no form into it."""
+        if is_htmx(request) and request.method == "GET":
+            return HttpResponseClientRefresh()
+        return super().dispatch(request, *args, **kwargs)
+
+
+@login_not_required
+@require_POST
+def preferences(request: HttpRequest) -> HttpResponse:
+    """Remember a choice in a cookie that the server reads, so that no page flashes."""
+    answer = redirect(request, next_url(request, "incidents:list"))
+    for name, allowed in CHOICES.items():
+        wanted = request.POST.get(name, "")
+        if wanted in allowed:
+            answer.set_cookie(
+                name,
+                wanted,
+                max_age=YEAR_S,
+                samesite="Lax",
+                httponly=True,
+                secure=settings.SESSION_COOKIE_SECURE,
+            )
+    return answer
+
+
+def account(request: HttpRequest) -> HttpResponse:
+    return render(request, "incidents/account.html")

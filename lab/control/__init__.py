@@ -1,0 +1,1 @@
+"""The control API: the only door through which an outsider may change the shop."""

@@ -1,0 +1,1 @@
+"""A small Jaeger: spans in memory and the HTTP JSON API its own pages use."""

@@ -1,0 +1,1 @@
+"""The lab's own page: one server-rendered document, no script."""

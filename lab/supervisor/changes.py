@@ -1,0 +1,82 @@
+"""Change events: what the organisation's deploy, flag and scaling systems would announce."""
+
+import time
+from collections import deque
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final
+
+from lab.jsontypes import JSON
+
+KEPT: Final = 2000
+
+
+class Kind(StrEnum):
+    DEPLOY = "deploy"
+    CONFIG = "config"
+    FLAG = "flag"
+    SCALE = "scale"
+    RESTART = "restart"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    id: str
+    at: float
+    kind: Kind
+    service: str
+    title: str
+    actor: str
+    before: str
+    after: str
+    revision: int
+
+    def as_json(self) -> JSON:
+        return {
+            "id": self.id,
+            "at": rfc3339(self.at),
+            "kind": self.kind.value,
+            "service": self.service,
+            "title": self.title,
+            "actor": self.actor,
+            "from": self.before,
+            "to": self.after,
+            "revision": self.revision,
+        }
+
+
+class ChangeLog:
+    def __init__(self) -> None:
+        self._changes: deque[Change] = deque(maxlen=KEPT)
+        self._count = 0
+
+    def record(
+        self,
+        kind: Kind,
+        service: str,
+        title: str,
+        *,
+        actor: str,
+        before: str = "",
+        after: str = "",
+        revision: int = 0,
+    ) -> None:
+        self._count += 1
+        self._changes.append(
+            Change(
+                f"chg-{self._count:05d}", time.time(), kind, service, title, actor,
+                before, after, revision,
+            )
+        )  # fmt: skip
+
+    def between(self, since: float, until: float) -> list[Change]:
+        return [change for change in self._changes if since <= change.at <= until]
+
+    def newest(self, count: int) -> list[Change]:
+        return list(self._changes)[-count:][::-1]
+
+
+def rfc3339(at: float) -> str:
+    """A Unix time as RFC 3339 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,42 @@
+"""The way out to the targets: the executor of an endpoint, its secret read at the last moment."""
+
+from airra.env import EnvError, referenced_secret
+from incidents.models import Workspace
+from remediation.execution.base import Executor, ExecutorError, ServiceDescription, UnknownService
+from remediation.execution.registry import executor
+from remediation.models import ActionEndpoint
+
+MAX_TIMEOUT_S = 20.0
+
+
+def executor_of(endpoint: ActionEndpoint) -> Executor:
+    """Raises `ExecutorError` when the endpoint is off or its secret is not to be had."""
+    if not endpoint.is_enabled:
+        msg = f"the endpoint {endpoint.name} is switched off"
+        raise ExecutorError(msg)
+    try:
+        secret = referenced_secret(endpoint.secret_ref)
+    except EnvError as error:
+        msg = f"the endpoint {endpoint.name} has no secret: {error}"
+        raise ExecutorError(msg) from error
+    return executor(
+        url=endpoint.url, secret=secret, timeout_s=min(endpoint.timeout_s, MAX_TIMEOUT_S)
+    )
+
+
+def find(workspace: Workspace, service: str) -> tuple[ActionEndpoint, ServiceDescription]:
+    """The first enabled endpoint that knows the service. Raises `ExecutorError` with every no."""
+    refusals = []
+    endpoints = ActionEndpoint.objects.filter(workspace=workspace, is_enabled=True)
+    for endpoint in endpoints.order_by("name"):
+        try:
+            return endpoint, executor_of(endpoint).describe(service)
+        except ExecutorError as error:
+            refusals.append((f"{endpoint.name}: {error}", isinstance(error, UnknownService)))
+    if not refusals:
+        msg = "no action endpoint is connected"
+        raise ExecutorError(msg)
+    message = "; ".join(text for text, _ in refusals)
+    if all(is_unknown for _, is_unknown in refusals):
+        raise UnknownService(message)
+    raise ExecutorError(message)

@@ -1,0 +1,75 @@
+"""Approvals that wait, and those lately decided."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.db.models import Case, Count, IntegerField, OuterRef, QuerySet, Subquery, Value, When
+
+from airra.lib import clock
+from incidents.permissions import Permission
+from incidents.queries.access import AnyUser, workspaces_of
+from remediation.models import Approval
+from remediation.queries.plan import Say, asked_by, say_of
+from remediation.types import RiskBand
+
+_RISK = Case(
+    *(When(plan__risk_band=band, then=Value(-rank)) for rank, band in enumerate(RiskBand)),
+    default=Value(0),
+    output_field=IntegerField(),
+)
+
+
+@dataclass(frozen=True)
+class QueueRow:
+    approval: Approval
+    say: Say
+    asked_by: str
+
+
+def waiting_per_workspace() -> Subquery:
+    """How many approvals wait in the workspace OuterRef("pk")."""
+    pending = Approval.objects.filter(
+        plan__incident__workspace=OuterRef("pk"), state=Approval.State.PENDING
+    )
+    grouped = pending.order_by().values("plan__incident__workspace")
+    return Subquery(grouped.annotate(n=Count("pk")).values("n"))
+
+
+def _visible(user: AnyUser) -> QuerySet[Approval]:
+    return Approval.objects.filter(
+        plan__incident__workspace__in=workspaces_of(user)
+    ).select_related(
+        "plan__incident__service",
+        "requested_by",
+        "decided_by",
+        "first_approver",
+    )
+
+
+def waiting(user: AnyUser, permissions: Mapping[UUID, Collection[Permission]]) -> list[QueueRow]:
+    """Soonest to expire first, then the riskier."""
+    found = _visible(user).filter(state=Approval.State.PENDING)
+    return [
+        QueueRow(
+            approval=approval,
+            say=say_of(approval, user, permissions.get(approval.plan.incident.workspace_id, ())),
+            asked_by=asked_by(approval),
+        )
+        for approval in found.order_by("expires_at", _RISK)
+    ]
+
+
+def decided(user: AnyUser, *, days: int = 7, limit: int = 20) -> list[Approval]:
+    since = clock.now() - timedelta(days=days)
+    found = _visible(user).exclude(state=Approval.State.PENDING).filter(requested_at__gte=since)
+    return list(found.order_by("-requested_at")[:limit])
+
+
+def tag(user: AnyUser) -> str:
+    """Changes whenever an approval is asked for or decided."""
+    pending = Approval.objects.filter(
+        plan__incident__workspace__in=workspaces_of(user), state=Approval.State.PENDING
+    ).values_list("pk", "first_approver_id")
+    return "-".join(sorted(f"{pk.hex[-12:]}{first or ''}" for pk, first in pending)) or "none"

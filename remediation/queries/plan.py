@@ -1,0 +1,222 @@
+"""The plan of an incident and the question it asks: what, why, what speaks against, may I decide.
+
+The order is that of the approval screen: what changes, how far it reaches, why, what speaks
+against, the prediction, the way back.
+"""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+
+from airra.lib import clock, svg
+from incidents.models import Incident
+from incidents.permissions import Permission, roles_with
+from incidents.queries.access import AnyUser, workspaces_of
+from remediation.models import Approval, Execution, Plan
+from remediation.types import Decision, ExecutionState, Prediction
+
+_RUNNING = {
+    ExecutionState.APPROVED,
+    ExecutionState.INTENT,
+    ExecutionState.UNKNOWN,
+    ExecutionState.VERIFYING,
+}
+
+
+@dataclass(frozen=True)
+class DiffLine:
+    sign: str  # del | add | same
+    mark: str
+    text: str
+
+
+@dataclass(frozen=True)
+class ExecutionRow:
+    execution: Execution
+    spark: svg.Sparkline | None
+    good: int
+    bad: int
+    missing: int
+
+    @property
+    def is_running(self) -> bool:
+        return self.execution.state in _RUNNING
+
+
+@dataclass(frozen=True)
+class PlanPanel:
+    plan: Plan | None = None
+    approval: Approval | None = None
+    executions: list[ExecutionRow] = field(default_factory=list)
+
+    @property
+    def prediction(self) -> Prediction | None:
+        return prediction_of(self.plan) if self.plan else None
+
+    @property
+    def diff(self) -> list[DiffLine]:
+        return diff_lines(self.plan.before, self.plan.after) if self.plan else []
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.approval is not None and self.approval.state == Approval.State.PENDING
+
+    @property
+    def is_refused_by_policy(self) -> bool:
+        return self.plan is not None and self.plan.decision == Decision.ESCALATE
+
+    @property
+    def tag(self) -> str:
+        newest = self.executions[0].execution if self.executions else None
+        parts = (
+            self.plan and f"{self.plan.pk}.{self.plan.state}.{self.plan.plan_hash[:12]}",
+            self.approval
+            and f"{self.approval.pk}.{self.approval.state}.{self.approval.first_approver_id}",
+            newest and f"{newest.pk}.{newest.state}.{len(newest.samples)}",
+        )
+        return "_".join(str(part) for part in parts if part)
+
+
+_PEOPLE = ("requested_by", "decided_by", "first_approver")
+
+
+def _approvals() -> QuerySet[Approval]:
+    return Approval.objects.select_related(
+        "plan__endpoint", "plan__hypothesis", "plan__incident__service", *_PEOPLE
+    )
+
+
+def panel(incident: Incident) -> PlanPanel:
+    """The newest plan, its newest approval and what was done. At most two queries."""
+    newest = Plan.objects.filter(incident=incident).order_by("-created_at").values("pk")[:1]
+    approval = _approvals().filter(plan__in=newest).order_by("-requested_at").first()
+    if approval is None:
+        plan = Plan.objects.filter(incident=incident).select_related("endpoint", "hypothesis")
+        return PlanPanel(plan=plan.order_by("-created_at").first())
+    return PlanPanel(approval.plan, approval, executions_of(approval.plan))
+
+
+def executions_of(plan: Plan) -> list[ExecutionRow]:
+    found = plan.executions.select_related("started_by").order_by("-created_at")
+    prediction = prediction_of(plan)
+    return [_execution_row(execution, prediction) for execution in found]
+
+
+def _execution_row(execution: Execution, prediction: Prediction | None) -> ExecutionRow:
+    marks = [str(sample[2]) for sample in execution.samples]
+    values = [float(s[1]) for s in execution.samples if s[1] is not None]
+    threshold = prediction.threshold if prediction else None
+    return ExecutionRow(
+        execution=execution,
+        spark=svg.sparkline(values, threshold=threshold),
+        good=marks.count("good"),
+        bad=marks.count("bad"),
+        missing=marks.count("no_data"),
+    )
+
+
+def prediction_of(plan: Plan) -> Prediction | None:
+    names = Prediction.__dataclass_fields__
+    stored = {name: value for name, value in plan.prediction.items() if name in names}
+    return Prediction(**stored) if stored.get("query") else None
+
+
+def _flat(data: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """A nested document as dotted paths, so that a difference shows where it is."""
+    flat: dict[str, str] = {}
+    for key, value in data.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, dict) and value:
+            flat |= _flat(value, f"{path}.")
+        else:
+            flat[path] = value if isinstance(value, str) else json.dumps(value)
+    return flat
+
+
+def diff_lines(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[DiffLine]:
+    """What the target said it would change, line by line; unchanged fields for context."""
+    old, new = _flat(before), _flat(after)
+    lines: list[DiffLine] = []
+    for name in dict.fromkeys([*old, *new]):
+        if name in old and name in new and old[name] == new[name]:
+            lines.append(DiffLine("same", " ", f"{name}: {new[name]}"))
+            continue
+        if name in old:
+            lines.append(DiffLine("del", "-", f"{name}: {old[name]}"))
+        if name in new:
+            lines.append(DiffLine("add", "+", f"{name}: {new[name]}"))
+    return lines
+
+
+@dataclass(frozen=True)
+class Say:
+    """Whether this user may decide, and why or why not, in words."""
+
+    may: bool
+    reason: str
+
+
+def say_of(approval: Approval, user: AnyUser, permissions: Collection[Permission]) -> Say:
+    """The rules of approval as the screen explains them; the command enforces them again."""
+    refusal = _refusal(approval, user, permissions)
+    if refusal:
+        return Say(may=False, reason=refusal)
+    if approval.needed > 1:
+        which = "second" if approval.first_approver_id else "first"
+        return Say(may=True, reason=f"Two people decide; yours is the {which} approval.")
+    return Say(
+        may=True, reason="You may decide: you are an approver, and you did not ask for this."
+    )
+
+
+def _refusal(approval: Approval, user: AnyUser, permissions: Collection[Permission]) -> str:
+    roles = " or ".join(roles_with(Permission.APPROVE))
+    askers = {approval.requested_by_id, approval.plan.requested_by_id} - {None}
+    rules = (
+        (approval.state != Approval.State.PENDING, f"This request is {approval.state}."),
+        (
+            approval.expires_at <= clock.now(),
+            "This request has expired; ask for a new dry run.",
+        ),
+        (
+            Permission.APPROVE not in permissions,
+            f"You may not decide: it needs the role {roles}.",
+        ),
+        (user.pk in askers, "You asked for this action; somebody else must decide."),
+        (
+            user.pk is not None and approval.first_approver_id == user.pk,
+            "You gave the first of two approvals; another person gives the second.",
+        ),
+    )
+    return next((reason for holds, reason in rules if holds), "")
+
+
+def visible_approval(user: AnyUser, approval_id: object) -> Approval:
+    """The approval of a workspace of this user; 404 otherwise."""
+    return get_object_or_404(
+        _approvals().select_related("plan__incident__workspace"),
+        pk=approval_id,
+        plan__incident__workspace__in=workspaces_of(user),
+    )
+
+
+def asked_by(approval: Approval) -> str:
+    who: User | None = approval.requested_by
+    return (who.get_full_name() or who.get_username()) if who else "AIRRA"
+
+
+@dataclass(frozen=True)
+class RiskFactor:
+    name: str
+    factor: float
+    reason: str
+
+
+def risk_factors(plan: Plan) -> list[RiskFactor]:
+    rows: Sequence[Sequence[Any]] = plan.risk_factors
+    return [RiskFactor(str(r[0]), float(r[1]), str(r[2])) for r in rows]

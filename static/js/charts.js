@@ -1,0 +1,61 @@
+// One chart: value, expected band, the anomaly's onset, changes and actions; one cursor for all charts.
+const probe = document.createElement("span");
+probe.className = "sr";
+document.body.append(probe);
+const POWERS = Array.from({ length: 40 }, (_, n) => 2 ** n); // ticks of bytes at round binary sizes
+
+function colour(name) {
+  probe.className = `sr ink-${name}`;
+  return getComputedStyle(probe).color;
+}
+
+function readable(unit, value) {
+  if (value === null || value === undefined) return "no data";
+  if (unit === "ratio") return `${(value * 100).toPrecision(3)} %`;
+  if (unit === "bytes") return `${(value / 1024 ** 2).toPrecision(3)} MiB`;
+  if (unit === "s") return value < 1 ? `${(value * 1000).toPrecision(3)} ms` : `${value.toPrecision(3)} s`;
+  return `${Number(value.toPrecision(3))} ${unit}`;
+}
+
+function marksOf(chart, marks) {
+  const line = (u, at, ink, dash) => {
+    const x = Math.round(u.valToPos(at, "x", true));
+    if (x < u.bbox.left || x > u.bbox.left + u.bbox.width) return;
+    Object.assign(u.ctx, { strokeStyle: colour(ink), lineWidth: 1.5 * devicePixelRatio });
+    u.ctx.setLineDash(dash);
+    u.ctx.beginPath();
+    u.ctx.moveTo(x, u.bbox.top);
+    u.ctx.lineTo(x, u.bbox.top + u.bbox.height);
+    u.ctx.stroke();
+    u.ctx.setLineDash([]);
+  };
+  return (u) => {
+    if (chart.anomaly) line(u, chart.anomaly.from, "anomaly", []);
+    for (const mark of marks) line(u, mark.at, mark.kind === "change" ? "change" : "action", [6, 5]);
+  };
+}
+
+export function draw(figure, chart, marks) {
+  const axis = { stroke: colour("text"), grid: { stroke: colour("grid"), width: 1 }, ticks: { show: false } };
+  const hour = { hour: "2-digit", minute: "2-digit", timeZone: "UTC", hour12: false };
+  const clock = (u, ticks) => ticks.map((at) => new Date(at * 1000).toLocaleTimeString("en-GB", hour));
+  return new uPlot({
+    width: figure.clientWidth, height: 150, legend: { show: false },
+    cursor: { sync: { key: "signals" } },
+    axes: [
+      { ...axis, size: 28, values: clock },
+      { ...axis, size: 68, space: 36, values: (u, ticks) => ticks.map((v) => readable(chart.unit, v)), ...(chart.unit === "bytes" && { incrs: POWERS }) },
+    ],
+    series: [{}, { stroke: "transparent" }, { stroke: "transparent" }, { stroke: colour("value"), width: 2, spanGaps: false }],
+    bands: [{ series: [2, 1], fill: colour("band") }],
+    hooks: { draw: [marksOf(chart, marks)] },
+  }, [chart.times, chart.low, chart.high, chart.values], figure);
+}
+
+export function summary(chart) {
+  const latest = chart.values.findLast((value) => value !== null);
+  const low = chart.low.findLast((value) => value !== null);
+  const high = chart.high.findLast((value) => value !== null);
+  const range = low === undefined ? "" : `, expected ${readable(chart.unit, low)} to ${readable(chart.unit, high)}`;
+  return `${readable(chart.unit, latest)} now${range}`;
+}

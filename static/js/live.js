@@ -1,0 +1,58 @@
+// The poll clock. Regions say how often in data-live (seconds); htmx fetches on "airra:poll".
+// Slower when nobody is at the page, silent when it is hidden, paused or a request is under way.
+const IDLE_AFTER_MS = 120_000;
+const IDLE_FACTOR = 12;
+const announce = document.getElementById("announce");
+const offline = document.getElementById("offline");
+const pauseButton = document.getElementById("pause-live");
+const dueAt = new WeakMap();
+let lastUse = Date.now();
+let paused = sessionStorage.getItem("airra-paused") === "yes";
+
+function showPause() {
+  if (!pauseButton) return;
+  pauseButton.setAttribute("aria-pressed", String(paused));
+  pauseButton.querySelector("[data-label]").textContent = paused ? "Live is paused" : "Pause live";
+}
+
+function intervalOf(region) {
+  const seconds = Number(region.dataset.live) || 5;
+  return seconds * 1000 * (Date.now() - lastUse > IDLE_AFTER_MS ? IDLE_FACTOR : 1);
+}
+
+function tick() {
+  if (paused || document.hidden) return;
+  const now = Date.now();
+  const scope = document.querySelector("dialog[open]") ?? document; // what lies behind can wait
+  for (const region of scope.querySelectorAll("[data-live]")) {
+    const due = dueAt.get(region) ?? now + intervalOf(region);
+    if (now >= due) region.dispatchEvent(new CustomEvent("airra:poll"));
+    dueAt.set(region, now >= due ? now + intervalOf(region) : due);
+  }
+}
+
+for (const use of ["pointerdown", "keydown", "focus", "scroll"]) {
+  window.addEventListener(use, () => { lastUse = Date.now(); }, { passive: true });
+}
+document.addEventListener("visibilitychange", () => { lastUse = Date.now(); });
+
+pauseButton?.addEventListener("click", () => {
+  paused = !paused;
+  sessionStorage.setItem("airra-paused", paused ? "yes" : "no");
+  showPause();
+  announce.textContent = paused ? "Live updates are paused" : "Live updates are on";
+});
+
+// A region says in data-news what changed; the page reads it out once, without moving the focus.
+document.addEventListener("htmx:after:swap", (event) => {
+  const news = event.target.closest?.("[data-news]")?.dataset.news;
+  if (news && news !== announce.textContent) announce.textContent = news;
+});
+document.addEventListener("htmx:after:request", (event) => {
+  const status = event.detail?.ctx?.response?.status ?? 0;
+  offline.hidden = status > 0 && status < 500;
+});
+document.addEventListener("htmx:error", () => { offline.hidden = false; });
+
+showPause();
+setInterval(tick, 500);

@@ -1,0 +1,68 @@
+// The signals panel: fetches the charts of an incident, draws them, says what failed, tries again.
+import { draw, summary } from "./charts.js";
+
+const host = document.getElementById("charts");
+const REFRESH_MS = 15_000;
+let plots = [];
+
+function element(tag, properties, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+}
+
+function problem(text, lastOk) {
+  const since = lastOk ? ` Last good answer ${new Date(lastOk).toUTCString()}.` : "";
+  const retry = element("button", { type: "button", className: "btn", textContent: "Retry" });
+  retry.addEventListener("click", () => show());
+  return element("div", { className: "banner tone-red" }, element("span", { textContent: text + since }), retry);
+}
+
+function figureOf(chart, marks) {
+  const heading = element("h3", { textContent: chart.title });
+  const query = element("details", { className: "small" },
+    element("summary", { textContent: "Query" }),
+    element("p", {}, element("code", { textContent: chart.query })),
+    element("p", { className: "muted", textContent: `Answered by ${chart.source}` }));
+  const plot = element("div", { className: "chart", role: "img", ariaLabel: `${chart.title}: ${summary(chart)}` });
+  const caption = element("figcaption", { className: "small muted", textContent: summary(chart) });
+  const figure = element("figure", {}, heading, plot, caption, query);
+  requestAnimationFrame(() => plots.push([draw(plot, chart, marks), plot]));
+  return figure;
+}
+
+async function show() {
+  let signals;
+  try {
+    const answer = await fetch(host.dataset.src, { headers: { Accept: "application/json" } });
+    if (!answer.ok) throw new Error(`AIRRA answered ${answer.status}`);
+    signals = await answer.json();
+  } catch (error) {
+    host.replaceChildren(problem(`The signals could not be fetched: ${error.message}.`, ""));
+    return;
+  }
+  const open = [...host.querySelectorAll("details")].map((each) => each.open);
+  for (const [plot] of plots) plot.destroy();
+  plots = [];
+  const broken = Object.groupBy(signals.charts.filter((chart) => chart.error), (chart) => `${chart.source}: ${chart.error}.`);
+  const problems = Object.entries(broken).map(([text, charts]) =>
+    problem(`${text} Not shown: ${charts.map((chart) => chart.title).join(", ")}.`, charts[0].last_ok_at));
+  const figures = [...problems, ...signals.charts.filter((chart) => !chart.error).map((chart) => figureOf(chart, signals.marks))];
+  const empty = element("p", { className: "small muted", textContent: "No detector watches the service of this incident." });
+  host.replaceChildren(...(figures.length ? figures : [empty]));
+  host.querySelectorAll("details").forEach((each, i) => { each.open = open[i] ?? false; });
+}
+
+function isQuiet() {
+  const paused = document.getElementById("pause-live")?.getAttribute("aria-pressed") === "true";
+  return document.hidden || paused || host.contains(document.activeElement);
+}
+
+if (host) {
+  await show();
+  setInterval(() => { if (!isQuiet()) show(); }, REFRESH_MS);
+  new ResizeObserver(() => {
+    for (const [plot, place] of plots) plot.setSize({ width: place.clientWidth, height: plot.height });
+  }).observe(host);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => show());
+}

@@ -1,0 +1,66 @@
+"""Fixtures everybody uses: a workspace, a person of each role, a token, a clock that stands still."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import pytest
+from django.contrib.auth.models import User
+
+from airra.lib import clock
+from incidents.commands.access import give_role, issue_token
+from incidents.models import Workspace
+from incidents.permissions import Role
+
+
+@pytest.fixture
+def workspace(db: None) -> Workspace:
+    return Workspace.objects.get()
+
+
+def _person(workspace: Workspace, name: str, role: Role) -> User:
+    user = User.objects.create_user(name, password="a long enough password")
+    give_role(user=user, workspace=workspace, role=role)
+    return user
+
+
+@pytest.fixture
+def viewer(workspace: Workspace) -> User:
+    return _person(workspace, "vera", Role.VIEWER)
+
+
+@pytest.fixture
+def responder(workspace: Workspace) -> User:
+    return _person(workspace, "remi", Role.RESPONDER)
+
+
+@pytest.fixture
+def approver(workspace: Workspace) -> User:
+    return _person(workspace, "ana", Role.APPROVER)
+
+
+@pytest.fixture
+def second_approver(workspace: Workspace) -> User:
+    return _person(workspace, "ben", Role.APPROVER)
+
+
+@pytest.fixture
+def admin_user(workspace: Workspace) -> User:
+    return _person(workspace, "ada", Role.ADMIN)
+
+
+@pytest.fixture
+def token_for(workspace: Workspace) -> Callable[[User], str]:
+    """A bearer token of a user, in clear."""
+
+    def issue(user: User) -> str:
+        _, text = issue_token(user=user, workspace=workspace, name="test", by=user)
+        return text
+
+    return issue
+
+
+@pytest.fixture
+def hands() -> Iterator[clock.Hands]:
+    """The clock, stopped; `hands.advance(minutes=5)` moves it."""
+    with clock.frozen(datetime(2026, 3, 2, 3, 0, tzinfo=UTC)) as moved:
+        yield moved

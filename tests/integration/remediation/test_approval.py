@@ -1,0 +1,198 @@
+"""People decide: who may, on what, until when."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from airra.lib.db import Conflict
+from incidents.lifecycle import State
+from incidents.models import Incident, Workspace
+from incidents.permissions import NotPermitted, Role
+from remediation.commands import approval as approvals
+from remediation.commands import plan as plans
+from remediation.commands.refusal import Refused
+from remediation.models import Approval, Execution, Plan
+from remediation.types import ExecutionState, Mode
+from tests.integration.remediation.conftest import World, member
+
+
+def approve(world: World, plan: Plan, by: User, **said: Any) -> Execution | None:
+    fields = {"mode": Mode.LIVE, "reason": "go", **said}
+    return approvals.approve(approval=world.pending(plan), by=by, **fields)
+
+
+def risky(world: World) -> Plan:
+    """A plan that needs two: its cause rests on text outsiders can write."""
+    return world.planned(is_tainted=True)
+
+
+def test_whoever_asked_cannot_approve(world: World) -> None:
+    world.investigated()
+    plan = plans.request_action(
+        incident=world.incident, action="restart", service="payments", params={},
+        by=world.requester,
+    )  # fmt: skip
+    with pytest.raises(Refused, match="cannot approve"):
+        approve(world, plan, world.requester)
+    assert approve(world, plan, world.ana) is not None
+
+
+def test_a_superuser_who_asked_cannot_approve_either(world: World) -> None:
+    root = User.objects.create_superuser("root")
+    plan = plans.request_action(
+        incident=world.incident, action="restart", service="payments", params={}, by=root
+    )
+    with pytest.raises(Refused, match="cannot approve"):
+        approve(world, plan, root)
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.RESPONDER])
+def test_only_approvers_approve(world: World, role: Role) -> None:
+    plan = world.planned()
+    with pytest.raises(NotPermitted):
+        approve(world, plan, member(world.workspace, "eve", role))
+
+
+def test_an_approver_elsewhere_is_nobody_here(world: World) -> None:
+    plan = world.planned()
+    elsewhere = Workspace.objects.create(name="Other", slug="other")
+    with pytest.raises(NotPermitted):
+        approve(world, plan, member(elsewhere, "olga", Role.APPROVER))
+
+
+def test_two_approvals_are_two_people(world: World) -> None:
+    plan = risky(world)
+    assert plan.decision == "two"
+    assert approve(world, plan, world.ana) is None
+    assert Execution.objects.count() == 0
+    with pytest.raises(Refused, match="somebody else"):
+        approve(world, plan, world.ana)
+    execution = approve(world, plan, world.ben)
+    assert execution is not None
+    decided = execution.approval
+    assert (decided.first_approver, decided.decided_by) == (world.ana, world.ben)
+
+
+def test_two_first_approvers_at_once_are_told_apart(world: World) -> None:
+    plan = risky(world)
+    hers, his = world.pending(plan), world.pending(plan)
+    approvals.approve(approval=hers, by=world.ana, mode=Mode.LIVE, reason="go")
+    with pytest.raises(Conflict):
+        approvals.approve(approval=his, by=world.ben, mode=Mode.LIVE, reason="go")
+    assert Execution.objects.count() == 0
+
+
+def test_two_deciders_at_once_start_one_execution(world: World) -> None:
+    plan = world.planned()
+    hers, his = world.pending(plan), world.pending(plan)
+    approvals.approve(approval=hers, by=world.ana, mode=Mode.LIVE)
+    with pytest.raises(Conflict):
+        approvals.approve(approval=his, by=world.ben, mode=Mode.LIVE)
+    assert Execution.objects.count() == 1
+
+
+def test_an_expired_approval_cannot_be_used(world: World) -> None:
+    plan = world.planned()
+    world.hands.advance(hours=2)
+    with pytest.raises(Refused, match="expired"):
+        approve(world, plan, world.ana)
+
+
+def test_what_nobody_decides_expires_and_goes_to_people(world: World) -> None:
+    plan = world.planned()
+    assert approvals.expire(world.hands.advance(hours=2)) == 1
+    plan.refresh_from_db()
+    world.incident.refresh_from_db()
+    assert plan.state == Plan.State.DISCARDED
+    assert world.incident.state == State.NO_SAFE_ACTION
+    assert approvals.expire(world.hands.advance(hours=2)) == 0
+
+
+def test_a_plan_edited_after_it_was_asked_about_cannot_be_approved(world: World) -> None:
+    plan = world.planned()
+    Plan.objects.filter(pk=plan.pk).update(params={"anything": 1})
+    with pytest.raises(Refused, match="no longer the one"):
+        approve(world, plan, world.ana)
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"), [({"version": 9}, "policy_version"), ({"is_killed": True}, "kill_switch")]
+)
+def test_policy_is_asked_again_at_the_approval(
+    world: World, change: dict[str, Any], rule: str
+) -> None:
+    plan = world.planned()
+    world.policy(**change)
+    with pytest.raises(Refused) as refused:
+        approve(world, plan, world.ana)
+    assert refused.value.rule == rule
+
+
+def test_high_risk_needs_a_reason(world: World) -> None:
+    world.service.environment = "prod"
+    world.service.save()
+    Incident.objects.create(
+        workspace=world.workspace, number=2, title="other", severity="critical",
+        source="manual", grouping_key="other",
+    )  # fmt: skip
+    plan = world.planned()
+    assert (plan.risk_band, plan.decision) == ("high", "two")
+    with pytest.raises(Refused, match="say why"):
+        approve(world, plan, world.ana, reason=" ")
+
+
+def test_a_rejection_ends_the_plan_and_names_its_author(world: World) -> None:
+    plan = world.planned()
+    with pytest.raises(Refused, match="say why"):
+        approvals.reject(approval=world.pending(plan), by=world.ana, reason="")
+    approvals.reject(approval=world.pending(plan), by=world.ana, reason="not at noon")
+    plan.refresh_from_db()
+    world.incident.refresh_from_db()
+    assert plan.state == Plan.State.DISCARDED
+    assert world.incident.state == State.NO_SAFE_ACTION
+    assert world.last_event().author == world.ana
+
+
+def test_a_dry_run_changes_nothing_and_asks_again_for_the_same_hash(world: World) -> None:
+    plan = world.planned()
+    first = world.pending(plan)
+    execution = approve(world, plan, world.ana, mode=Mode.DRY_RUN)
+    assert execution is not None
+    assert (execution.mode, execution.state) == (Mode.DRY_RUN, ExecutionState.SUCCEEDED)
+    assert execution.result["planned"]["after"] == plan.after
+    assert world.server.effects == []
+    again = world.pending(plan)
+    assert again.pk != first.pk
+    assert again.plan_hash == plan.plan_hash
+    live = world.run(world.approved(plan))
+    assert live.state == ExecutionState.VERIFYING
+
+
+def test_a_dry_run_that_differs_replaces_the_plan(world: World) -> None:
+    plan = world.planned()
+    world.server.things["payments"].version = 5
+    execution = approve(world, plan, world.ana, mode=Mode.DRY_RUN)
+    assert execution is not None
+    assert execution.state == ExecutionState.STALE
+    anew = Plan.objects.get(incident=world.incident, state=Plan.State.PROPOSED)
+    assert anew.plan_hash != plan.plan_hash
+    assert world.pending(anew).plan_hash == anew.plan_hash
+    assert Approval.objects.filter(plan=plan, state=Approval.State.PENDING).count() == 0
+
+
+def test_a_dry_run_the_target_cannot_answer_is_recorded_and_asked_again(world: World) -> None:
+    plan = world.planned()
+    del world.server.things["payments"]
+    execution = approve(world, plan, world.ana, mode=Mode.DRY_RUN)
+    assert execution is not None
+    assert execution.state == ExecutionState.FAILED
+    assert world.pending(plan).plan_hash == plan.plan_hash
+
+
+def test_no_dry_run_execution_is_ever_carried_out(world: World) -> None:
+    execution = approve(world, world.planned(), world.ana, mode=Mode.DRY_RUN)
+    assert execution is not None
+    Execution.objects.filter(pk=execution.pk).update(state=ExecutionState.APPROVED)
+    world.run(execution)
+    assert world.server.effects == []

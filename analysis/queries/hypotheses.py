@@ -28,6 +28,9 @@ _SOURCE_WORD = {
     Custody.HUMAN_GUIDANCE: "note",
 }
 
+# What an investigation says it is doing, in order (`analysis.reasoning.loop`).
+STAGES = ("Gathering evidence", "Testing hypotheses", "Ranking")
+
 # Outcomes in which no cause is stated as fact.
 ABSTAINED = (Outcome.INCONCLUSIVE, Outcome.BLOCKED, Outcome.COULD_NOT_INVESTIGATE)
 
@@ -126,6 +129,14 @@ class Panel:
     @property
     def is_running(self) -> bool:
         return self.investigation is not None and self.investigation.state in Investigation.LIVE
+
+    @property
+    def stages(self) -> list[tuple[str, str]]:
+        """The stages of a running investigation, each done, now or ahead."""
+        now = self.investigation.stage if self.investigation else ""
+        here = STAGES.index(now) if now in STAGES else -1
+        standing = {True: "done", False: "ahead"}
+        return [(s, "now" if i == here else standing[i < here]) for i, s in enumerate(STAGES)]
 
     @property
     def abstained(self) -> bool:

@@ -1,11 +1,17 @@
 """Mounts the apps."""
 
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
+from django.views.generic import RedirectView
+from django_prometheus.exports import ExportToDjangoView
 
+from airra.api import api
+from airra.health import health, ready
 from airra.pages import home, incident, incidents, service
 from incidents import urls as incident_urls
 from incidents.admin import site as settings_site
+from incidents.api import hooks
 from incidents.views.account import SignIn
 
 # Pages that span the apps stand in the namespace of what they are about.
@@ -18,6 +24,13 @@ incident_pages = [
     path("services/<str:name>/", service.service_page, name="service"),
 ]
 
+# Calls by bearer token instead of a session; the documents say nothing of this installation.
+api_urls, api_app, api_namespace = api.urls
+for url in api_urls:
+    if url.callback is not None:
+        login_not_required(url.callback)
+to_docs = login_not_required(RedirectView.as_view(pattern_name="api:openapi-view"))
+
 urlpatterns = [
     path("", home.home, name="home"),
     path("rail/", home.rail, name="rail"),
@@ -27,4 +40,10 @@ urlpatterns = [
     path("", include("analysis.urls")),
     path("", include("remediation.urls")),
     path("admin/", settings_site.urls),
+    path("api/v1/", (api_urls, api_app, api_namespace)),
+    path("docs/", to_docs, name="docs"),
+    path("hooks/<uuid:integration_id>/", hooks.receive, name="hook"),
+    path("health", health, name="health"),
+    path("ready", ready, name="ready"),
+    path("metrics", login_not_required(ExportToDjangoView), name="metrics"),
 ]

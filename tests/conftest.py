@@ -1,4 +1,4 @@
-"""Fixtures everybody uses: a workspace, a person of each role, a token, a clock that stands still."""
+"""Fixtures everybody uses: a workspace, a person of each role, a token, a stopped clock."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime

@@ -31,6 +31,7 @@ class Job(StrEnum):
 
 
 QUEUES = ("default", "slow", "act")
+_queue_of: dict[Job, str] = {}
 
 
 def job(name: Job, *, queue: str = "default", late: bool = True) -> Callable[..., Any]:
@@ -44,9 +45,10 @@ def job(name: Job, *, queue: str = "default", late: bool = True) -> Callable[...
         raise ValueError(msg)
 
     def register(function: Callable[..., None]) -> Any:
-        return current_app.task(
-            name=name.value, queue=queue, acks_late=late, ignore_result=True, shared=True
-        )(function)
+        _queue_of[name] = queue
+        return current_app.task(name=name.value, acks_late=late, ignore_result=True, shared=True)(
+            function
+        )
 
     return register
 
@@ -62,7 +64,7 @@ def enqueue(name: Job, **ids: str) -> None:
 
     def send() -> None:
         try:
-            task.apply_async(kwargs=ids)
+            task.apply_async(kwargs=ids, queue=_queue_of[name])
         except OperationalError as error:
             log.warning("broker_unreachable", job=name.value, error=str(error), **ids)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from airra.lib.redact import redact
 from analysis.commands import collect_metrics
 from analysis.commands.collect_metrics import MetricReading
 from analysis.connectors.base import ConnectorError, Problem
@@ -94,10 +95,10 @@ class Tools:
             window=reading.window,
             status=reading.status,
             coverage=round(min(max(reading.coverage, 0.0), 1.0), 3),
-            summary=reading.summary[:MAX_SUMMARY],
+            summary=redact(reading.summary)[:MAX_SUMMARY],
             custody=CUSTODY[name],
             facts=tuple(reading.facts),
-            view=_view(reading),
+            view=redact(_view(reading)),
             duration_ms=int((time.perf_counter() - began) * 1000),
         )
 

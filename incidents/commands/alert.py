@@ -13,7 +13,7 @@ from incidents.commands import timeline
 from incidents.commands.service import ensure
 from incidents.ingest import grouping
 from incidents.ingest.alerts import NewAlert
-from incidents.lifecycle import Severity, State
+from incidents.lifecycle import State
 from incidents.models import Alert, Delivery, Incident, Service, TimelineEvent
 
 Kind = TimelineEvent.Kind
@@ -94,12 +94,13 @@ def _place(new: NewAlert, delivery: Delivery, service: Service | None) -> tuple[
     had_it = Alert.objects.filter(
         integration=delivery.integration, dedup_key=new.dedup_key, incident=OuterRef("pk")
     )
-    live = Incident.objects.live().filter(workspace=workspace).annotate(had_it=Exists(had_it))
-    candidates = list(live.filter(Q(service=service) if service else Q(had_it=True)))
+    live = Incident.objects.live().filter(workspace=workspace)
+    had = set(live.filter(Exists(had_it)).values_list("pk", flat=True))
+    candidates = list(live.filter(Q(service=service) if service else Q(pk__in=had)))
     decided = grouping.group(
         new,
         [
-            grouping.LiveIncident(c.pk, c.key, c.opened_at, had_this_alert=c.had_it)
+            grouping.LiveIncident(c.pk, c.key, c.opened_at, had_this_alert=c.pk in had)
             for c in candidates
         ],
         integration=delivery.integration_id,

@@ -32,6 +32,11 @@ def live_by_grouping_key(workspace: Workspace, grouping_key: str) -> Incident | 
     return Incident.objects.live().filter(workspace=workspace, grouping_key=grouping_key).first()
 
 
+def reported_key(title: str, service: str) -> str:
+    """The same words about the same service are the same incident while it is open."""
+    return f"reported:{service}:{' '.join(title.lower().split())}"[:200]
+
+
 @transaction.atomic
 def open_or_join(  # noqa: PLR0913 - an incident is born with all it is known by
     *,

@@ -3,7 +3,7 @@
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import QuerySet
-from django.shortcuts import get_object_or_404
+from django.http import Http404
 
 from incidents.models import Incident, Membership, Workspace
 from incidents.permissions import ROLE_PERMISSIONS, NotPermitted, Permission, Role
@@ -45,8 +45,18 @@ def require(user: AnyUser, permission: Permission, workspace: Workspace) -> None
         raise NotPermitted(permission)
 
 
-def visible_incident(user: AnyUser, key: str) -> Incident:
-    """The incident INC-142 of a workspace of this user; 404 otherwise."""
+def visible_incident(user: AnyUser, key: str, *, workspace: Workspace | None = None) -> Incident:
+    """The incident INC-142 of a workspace of this user, or of just this one; 404 otherwise.
+
+    Numbers are counted per workspace: with several, the newest of the name is meant.
+    """
     number = key.upper().removeprefix("INC-")
     visible = Incident.objects.visible_to(user).select_related("workspace", "service", "owner")
-    return get_object_or_404(visible, number=int(number) if number.isdecimal() else -1)
+    if workspace is not None:
+        visible = visible.filter(workspace=workspace)
+    is_number = number.isdecimal() and len(number) < 10
+    found = visible.filter(number=int(number) if is_number else -1).order_by("-opened_at").first()
+    if found is None:
+        msg = f"there is no incident {key[:40]} for you"
+        raise Http404(msg)
+    return found

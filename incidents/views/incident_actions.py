@@ -163,7 +163,7 @@ def new(request: HttpRequest) -> HttpResponse:
             severity=Severity(data["severity"]),
             service=data["service"],
             source=Incident.Source.MANUAL,
-            grouping_key=_manual_key(data["title"], data["service"]),
+            grouping_key=commands.reported_key(data["title"], str(data["service"] or "")),
             by=person(request),
         )
         toast(
@@ -172,8 +172,3 @@ def new(request: HttpRequest) -> HttpResponse:
         return _detail(request, incident)
     status = 422 if form.is_bound else 200
     return render(request, "incidents/new.html", {"form": form}, status=status)
-
-
-def _manual_key(title: str, service: object) -> str:
-    """The same words about the same service are the same incident while it is open."""
-    return f"manual:{service or ''}:{' '.join(title.lower().split())}"[:200]

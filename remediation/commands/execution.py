@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 
 from airra.lib import clock
+from airra.lib.jobs import Job, enqueue
 from incidents.commands import audit, timeline
 from incidents.lifecycle import State
 from incidents.models import TimelineEvent
@@ -63,6 +64,17 @@ def run(*, execution_id: str) -> None:
             _record(execution, executor.apply(planned, attempt))
     if execution.state == _S.STALE and execution.kind == Execution.Kind.APPLY:
         _plan_anew(execution.plan)
+
+
+def wake(*, plan: Plan, by: User) -> Execution:
+    """Wake the live execution of an approved plan: it runs once, however often it is woken."""
+    require(by, Permission.RESPOND, plan.incident.workspace)
+    execution = plan.executions.filter(mode=Mode.LIVE, kind=Execution.Kind.APPLY).first()
+    if execution is None:
+        raise Refused("approval", "this action is not approved to run live: approve it first")
+    if execution.state == _S.APPROVED:
+        enqueue(Job.EXECUTE, execution_id=str(execution.pk))
+    return execution
 
 
 def probe(*, execution_id: str) -> None:

@@ -11,10 +11,15 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 from tools.stack import PASSWORD, ROOT, Stack
 
 SHOTS = ROOT / "build" / "screenshots"
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 AXE = ROOT / "tests" / "e2e" / "vendor" / "axe.min.js"
 SIZES = {"desk": (1360, 900), "phone": (390, 844)}
 

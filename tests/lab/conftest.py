@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from lab_harness import RunningLab, running_lab
+
+from tests.lab.lab_harness import RunningLab, running_lab
 
 
 @pytest.fixture(scope="session")

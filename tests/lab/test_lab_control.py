@@ -6,10 +6,10 @@ import time
 import uuid
 
 import pytest
-from lab_harness import RunningLab, poll
 
 from lab.control.errors import Unauthorised
 from lab.control.signature import sign, verify
+from tests.lab.lab_harness import RunningLab, poll
 
 RESTART = {"action": "restart", "service": "payments", "params": {}}
 FLAG_ON = {

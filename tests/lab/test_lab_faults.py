@@ -5,12 +5,12 @@ import signal
 
 import psutil
 import pytest
-from lab_harness import RunningLab, poll, running_lab
 
 from lab.check import check_one
 from lab.client import LabClient
 from lab.faults import CATALOGUE
 from lab.signs import SIGNS
+from tests.lab.lab_harness import RunningLab, poll, running_lab
 
 ERRORS = 'sum(rate(http_requests_total{service="inventory",code="502"}[6s]))'
 

@@ -5,9 +5,9 @@ import re
 import time
 
 import pytest
-from lab_harness import RunningLab, poll
 
 from lab.loki.logql import ParseError, parse
+from tests.lab.lab_harness import RunningLab, poll
 
 SERVICES = ["bank", "checkout", "database", "gateway", "inventory", "payments", "search"]
 

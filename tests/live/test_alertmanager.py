@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,8 @@ receivers:
         f"--web.listen-address=127.0.0.1:{prometheus}",
     )
     for port in (alertmanager, prometheus):
-        wait_for("monitoring", lambda p=port: answers(f"http://127.0.0.1:{p}/-/ready"), within_s=30)
+        ready = partial(answers, f"http://127.0.0.1:{port}/-/ready")
+        wait_for("monitoring", ready, within_s=30)
 
 
 def hook_of(stack: Stack) -> str:

@@ -3,12 +3,12 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from analysis.commands.presets import install_detectors
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from airra import env
+from analysis.commands.presets import install_detectors
 from analysis.models import Connector
 from incidents.commands.access import create_integration, digest_of, give_role
 from incidents.models import DEFAULT_WORKSPACE, ApiToken, Integration, Service, Workspace

@@ -1,4 +1,4 @@
-"""What speaks for and against a hypothesis, as typed claims over the ledger; what would refute it."""
+"""What speaks for and against a hypothesis, as typed claims, and what would refute it."""
 
 from collections.abc import Iterator
 

@@ -49,7 +49,7 @@ def test_acknowledging_makes_the_first_one_owner(workspace: Workspace, responder
     incident = commands.acknowledge(incident=opened(workspace), by=responder)
     incident.refresh_from_db()
     assert (incident.state, incident.owner) == (State.ACKNOWLEDGED, responder)
-    assert incident.events.last().author == responder
+    assert incident.events.latest("id").author == responder
 
 
 def test_the_second_responder_is_told(
@@ -123,7 +123,7 @@ def test_attribution_is_told(workspace: Workspace) -> None:
     commands.attribute(incident=incident, service=service, reason="it shifted first")
     incident.refresh_from_db()
     assert incident.service == service
-    assert "payments: it shifted first" in incident.events.last().text
+    assert "payments: it shifted first" in incident.events.latest("id").text
 
 
 def test_merging_names_both_sides(workspace: Workspace, responder: User) -> None:
@@ -131,7 +131,7 @@ def test_merging_names_both_sides(workspace: Workspace, responder: User) -> None
     commands.merge(incident=child, into=parent, by=responder)
     child.refresh_from_db()
     assert (child.state, child.merged_into) == (State.MERGED, parent)
-    assert child.key in parent.events.last().text
+    assert child.key in parent.events.latest("id").text
     with pytest.raises(ValueError, match="another live incident"):
         commands.merge(incident=parent, into=parent, by=responder)
 

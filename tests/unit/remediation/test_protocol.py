@@ -75,14 +75,14 @@ def test_the_search_finds_the_seeded_defect(defect: str) -> None:
     assert 0 < len(found.trace) <= 12
 
 
-@pytest.mark.parametrize("state", TERMINAL)
+@pytest.mark.parametrize("state", sorted(TERMINAL))
 @pytest.mark.parametrize("event", Event)
 def test_an_end_is_an_end(state: ExecutionState, event: Event) -> None:
     assert next_state(state, event, Facts(lease_is_over=True, quarantine_is_over=True)) is None
 
 
 @pytest.mark.parametrize("event", Event)
-@pytest.mark.parametrize("state", set(S) - {S.APPROVED})
+@pytest.mark.parametrize("state", sorted(set(S) - {S.APPROVED}))
 def test_nothing_leads_back_to_approved(state: ExecutionState, event: Event) -> None:
     facts = Facts(lease_is_over=True, quarantine_is_over=True)
     assert next_state(state, event, facts) is not S.APPROVED

@@ -1,0 +1,72 @@
+"""Where senders deliver: one address and one token per integration.
+
+Answers: 202 stored and understood; 200 a repeat; 400 not JSON and 422 a wrong field, both kept;
+401 without the right token, 404 unknown, 405, 413: not kept.
+"""
+
+import hashlib
+from hmac import compare_digest
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+
+from airra.lib.problem import problem
+from incidents.commands import delivery as commands
+from incidents.ingest.alerts import Malformed
+from incidents.models import Integration
+
+MAX_KEY = 200
+
+
+def _token(request: HttpRequest) -> str:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _is_from(integration: Integration, request: HttpRequest) -> bool:
+    given = hashlib.sha256(_token(request).encode()).hexdigest()
+    return compare_digest(given, integration.token_digest)
+
+
+def _refusal(wrong: Malformed, delivery_id: UUID) -> HttpResponse:
+    errors = [{"field": wrong.field, "message": str(wrong)}] if wrong.field else []
+    status = 422 if wrong.field else 400
+    return problem(status, str(wrong), errors=errors, delivery=str(delivery_id))
+
+
+@csrf_exempt
+@login_not_required
+def receive(request: HttpRequest, integration_id: UUID) -> HttpResponse:
+    """One delivery of one sender."""
+    if request.method != "POST":
+        answer = problem(405, "deliveries are sent with POST")
+        answer["Allow"] = "POST"
+        return answer
+    integration = (
+        Integration.objects.select_related("workspace")
+        .filter(pk=integration_id, is_active=True)
+        .first()
+    )
+    if integration is None:
+        return problem(404, "no active integration has this address")
+    if not _is_from(integration, request):
+        answer = problem(401, "send the token of this integration as 'Authorization: Bearer …'")
+        answer["WWW-Authenticate"] = "Bearer"
+        return answer
+    try:
+        body = request.body
+    except RequestDataTooBig:
+        return problem(413, "the body is larger than 4 MiB: send fewer alerts at a time")
+    receipt = commands.receive(
+        integration=integration,
+        body=body,
+        content_type=request.content_type or "",
+        idempotency_key=request.headers.get("Idempotency-Key", "")[:MAX_KEY],
+    )
+    if receipt.malformed is not None:
+        return _refusal(receipt.malformed, receipt.delivery.pk)
+    told = {"delivery": str(receipt.delivery.pk), "repeat": receipt.is_repeat}
+    return JsonResponse(told, status=200 if receipt.is_repeat else 202)

@@ -1,0 +1,79 @@
+"""What the API takes and gives, for incidents."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from ninja import Field, Schema
+
+from incidents.lifecycle import Severity, State
+from incidents.models import Incident
+
+
+class IncidentIn(Schema):
+    title: str = Field(min_length=1, max_length=200)
+    description: str = Field("", max_length=10_000)
+    severity: Severity = Severity.MEDIUM
+    affected_service: str = Field("", max_length=120, description="Made known when it is new.")
+    metrics_snapshot: dict[str, float] = Field(
+        default_factory=dict, max_length=200, description="Name to value, as the reporter saw them."
+    )
+
+
+class ReasonIn(Schema):
+    reason: str = Field(min_length=1, max_length=1000)
+
+
+class ResolveIn(Schema):
+    resolution: str = Field(min_length=1, max_length=300)
+
+
+class NoteIn(Schema):
+    text: str = Field(min_length=1, max_length=10_000)
+
+
+class IncidentOut(Schema):
+    id: UUID
+    key: str
+    title: str
+    description: str
+    severity: Severity
+    state: State
+    source: str
+    service: str | None
+    owner: str | None
+    opened_at: datetime
+    started_at: datetime
+    acknowledged_at: datetime | None
+    resolved_at: datetime | None
+    resolution: str
+    grouping_reason: str
+    metrics_snapshot: dict[str, Any]
+    merged_into: str | None
+
+    @staticmethod
+    def resolve_service(incident: Incident) -> str | None:
+        return incident.service.name if incident.service else None
+
+    @staticmethod
+    def resolve_owner(incident: Incident) -> str | None:
+        return incident.owner.get_username() if incident.owner else None
+
+    @staticmethod
+    def resolve_merged_into(incident: Incident) -> str | None:
+        return incident.merged_into.key if incident.merged_into else None
+
+
+class IncidentList(Schema):
+    items: list[IncidentOut]
+    next: str | None = Field(description="Send it as `cursor` for the page after this one.")
+
+
+class EventOut(Schema):
+    id: int
+    at: datetime
+    recorded_at: datetime
+    kind: str
+    actor: str
+    text: str
+    payload: dict[str, Any]

@@ -1,0 +1,78 @@
+"""Approvals and actions over the API: the same commands as the pages, the same rules."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja import Query, Router, Status
+
+from incidents.api.auth import caller, workspace_of
+from remediation.api.schemas import (
+    ApprovalList,
+    ApprovalOut,
+    ApproveIn,
+    DecisionOut,
+    ExecutionOut,
+    PlanOut,
+    RejectIn,
+)
+from remediation.commands import approval as commands
+from remediation.commands import execution as executions
+from remediation.commands.refusal import Refused
+from remediation.models import Approval, Execution, Plan
+from remediation.queries import api
+
+approvals = Router(tags=["approvals"])
+actions = Router(tags=["actions"])
+
+
+@approvals.get("/pending", response=ApprovalList, summary="What waits for a decision")
+def pending(
+    request: HttpRequest, cursor: str = "", limit: Annotated[int, Query(ge=1, le=200)] = 50
+) -> dict[str, Any]:
+    """Soonest to expire first."""
+    items, following = api.pending(workspace_of(request), cursor=cursor, limit=limit)
+    return {"items": items, "next": following}
+
+
+@approvals.get("/{approval_id}", response=ApprovalOut)
+def one(request: HttpRequest, approval_id: UUID) -> Approval:
+    return api.approval(workspace_of(request), approval_id)
+
+
+@approvals.post("/{approval_id}/approve", response=DecisionOut)
+def approve(request: HttpRequest, approval_id: UUID, given: ApproveIn) -> dict[str, Any]:
+    """Decide for the plan. `live` wakes its execution; poll `GET /actions/{plan}`."""
+    found = api.approval(workspace_of(request), approval_id)
+    _is_oneself(request, given.approved_by, "approved_by")
+    execution = commands.approve(
+        approval=found, by=caller(request), mode=given.execution_mode, reason=given.comment
+    )
+    return {"approval": api.approval(workspace_of(request), approval_id), "execution": execution}
+
+
+@approvals.post("/{approval_id}/reject", response=DecisionOut)
+def reject(request: HttpRequest, approval_id: UUID, given: RejectIn) -> dict[str, Any]:
+    found = api.approval(workspace_of(request), approval_id)
+    if given.rejected_by:
+        _is_oneself(request, given.rejected_by, "rejected_by")
+    commands.reject(approval=found, by=caller(request), reason=given.comment)
+    return {"approval": api.approval(workspace_of(request), approval_id), "execution": None}
+
+
+@actions.get("/{plan_id}", response=PlanOut, summary="A planned action and what was done")
+def plan(request: HttpRequest, plan_id: UUID) -> Plan:
+    return api.plan(workspace_of(request), plan_id)
+
+
+@actions.post("/{plan_id}/execute", response={202: ExecutionOut}, summary="Run what was approved")
+def execute(request: HttpRequest, plan_id: UUID) -> Status[Execution]:
+    """Wakes the execution of an approved action. It runs once, however often this is called."""
+    found = api.plan(workspace_of(request), plan_id)
+    return Status(202, executions.wake(plan=found, by=caller(request)))
+
+
+def _is_oneself(request: HttpRequest, name: str, field: str) -> None:
+    own = caller(request).get_username()
+    if name != own:
+        raise Refused("separation", f"{field} must be the token's own user, {own}")

@@ -1,0 +1,136 @@
+"""What the API takes and gives, for plans, approvals and executions."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from ninja import Field, Schema
+
+from remediation.models import Approval, Execution, Plan
+from remediation.types import Mode
+
+
+class ExecutionOut(Schema):
+    id: UUID
+    kind: str
+    mode: str
+    state: str
+    verdict: str
+    verdict_reason: str
+    error: str
+    created_at: datetime
+    effect_at: datetime | None
+    finished_at: datetime | None
+    result: dict[str, Any]
+
+
+class PlanOut(Schema):
+    id: UUID
+    incident: str
+    state: str
+    action: str
+    service: str
+    params: dict[str, Any]
+    title: str
+    why: str
+    target: str
+    before: dict[str, Any]
+    after: dict[str, Any]
+    reversibility: str
+    prediction: dict[str, Any]
+    risk_score: float
+    risk_band: str
+    decision: str
+    decision_reasons: list[Any]
+    plan_hash: str
+    created_at: datetime
+    executions: list[ExecutionOut]
+
+    @staticmethod
+    def resolve_incident(plan: Plan) -> str:
+        return plan.incident.key
+
+    @staticmethod
+    def resolve_service(plan: Plan) -> str:
+        return plan.service_name
+
+    @staticmethod
+    def resolve_target(plan: Plan) -> str:
+        return plan.target_id
+
+    @staticmethod
+    def resolve_executions(plan: Plan) -> list[Execution]:
+        return list(plan.executions.all())
+
+
+class ApprovalOut(Schema):
+    id: UUID
+    incident: str
+    plan: UUID
+    action: str
+    title: str
+    service: str
+    risk_band: str
+    state: str
+    needed: int
+    first_approver: str | None
+    plan_hash: str
+    requested_at: datetime
+    expires_at: datetime
+    decided_by: str | None
+    decided_at: datetime | None
+
+    @staticmethod
+    def resolve_incident(approval: Approval) -> str:
+        return approval.plan.incident.key
+
+    @staticmethod
+    def resolve_plan(approval: Approval) -> UUID:
+        return approval.plan_id
+
+    @staticmethod
+    def resolve_action(approval: Approval) -> str:
+        return approval.plan.action
+
+    @staticmethod
+    def resolve_title(approval: Approval) -> str:
+        return approval.plan.title
+
+    @staticmethod
+    def resolve_service(approval: Approval) -> str:
+        return approval.plan.service_name
+
+    @staticmethod
+    def resolve_risk_band(approval: Approval) -> str:
+        return approval.plan.risk_band
+
+    @staticmethod
+    def resolve_first_approver(approval: Approval) -> str | None:
+        return approval.first_approver.get_username() if approval.first_approver else None
+
+    @staticmethod
+    def resolve_decided_by(approval: Approval) -> str | None:
+        return approval.decided_by.get_username() if approval.decided_by else None
+
+
+class ApprovalList(Schema):
+    items: list[ApprovalOut]
+    next: str | None = Field(description="Send it as `cursor` for the page after this one.")
+
+
+class ApproveIn(Schema):
+    approved_by: str = Field(description="The user name of the token's own user.")
+    execution_mode: Mode = Field(description="`dry_run` changes nothing; `live` does.")
+    comment: str = Field("", max_length=1000, description="Needed for high risk.")
+
+
+class RejectIn(Schema):
+    rejected_by: str = Field("", description="The user name of the token's own user.")
+    comment: str = Field(min_length=1, max_length=1000)
+
+
+class DecisionOut(Schema):
+    approval: ApprovalOut
+    execution: ExecutionOut | None = Field(
+        description="Null after the first of two approvals, and after a rejection."
+    )

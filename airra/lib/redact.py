@@ -32,7 +32,7 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 
 
 def redact(text: str) -> str:
-    """The text with every secret replaced by `[redacted <kind>]`. Doing it twice changes nothing."""
+    """The text with every secret replaced by `[redacted <kind>]`. Idempotent."""
     for kind, pattern in _PATTERNS:
         text = pattern.sub(f"[redacted {kind}]", text)
     return text

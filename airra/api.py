@@ -5,6 +5,7 @@ The pages use the same commands, so the two can never allow different things.
 
 from typing import Any
 
+import pydantic
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -17,7 +18,7 @@ from analysis.commands.investigation import CannotInvestigate
 from analysis.queries import hypotheses
 from incidents.api import router as incidents
 from incidents.api.auth import BearerToken, incident_of, workspace_of
-from incidents.api.schemas import EventOut, IncidentOut
+from incidents.api.schemas import EventOut, IncidentFields, IncidentOut
 from incidents.lifecycle import IllegalMove
 from incidents.permissions import NotPermitted
 from incidents.queries.api_list import BadCursor
@@ -36,7 +37,7 @@ api = NinjaAPI(
 )
 
 
-class IncidentDetail(IncidentOut):
+class IncidentDetail(IncidentFields):
     """One incident with what every app knows of it."""
 
     timeline: list[EventOut]
@@ -119,6 +120,9 @@ def _refused(_: HttpRequest, error: Refused) -> HttpResponse:
 @api.exception_handler(BadCursor)
 @api.exception_handler(ValueError)
 def _not_usable(_: HttpRequest, error: Exception) -> HttpResponse:
+    """What a command says of its input; an answer that breaks our own schema is our fault."""
+    if isinstance(error, pydantic.ValidationError):
+        raise error
     return problem(422, str(error))
 
 

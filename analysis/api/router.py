@@ -42,9 +42,8 @@ def newest(request: HttpRequest, key: str) -> dict[str, Any]:
 
 
 def detail(investigation: Investigation, panel: hypotheses.Panel) -> dict[str, Any]:
-    fields = InvestigationOut.from_orm(investigation).dict()
     return {
-        **fields,
+        **InvestigationOut.from_orm(investigation).dict(),
         "hypotheses": [hypothesis_out(row) for row in panel.hypotheses],
         "evidence": panel.ledger,
     }

@@ -8,6 +8,7 @@ never by whoever claims (`reasoning.md` §3.3).
 import itertools
 import operator
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from analysis.reasoning.ledger import Ledger
@@ -31,6 +32,8 @@ _V = ClaimVerdict
 Checked = tuple[ClaimVerdict, str]
 Check = Callable[[ClaimDraft, Ledger, IncidentContext], Checked]
 
+ANY_CHANGE = "any"  # as the change of a claim: whichever, not one in particular
+_CAUSES = frozenset({"deploy", "config", "flag"})
 FRESH_S = 7 * 24 * 3600.0  # an edge not seen for longer cannot carry a claim
 MAX_GAP_S = 1800.0  # a change longer ago than this did not trigger it
 MIN_PEERS = 2
@@ -87,9 +90,16 @@ def _onset(ledger: Ledger, claim: ClaimDraft, entity: str, signal: str) -> Onset
     return next((o for o in found if o.entity == entity and o.signal == signal), None)
 
 
+def _is_steady(ledger: Ledger, claim: ClaimDraft, entity: str, signal: str) -> bool:
+    found = ledger.facts(Steady, claim.evidence)
+    return any((s.entity, s.signal) == (entity, signal) for s in found)
+
+
 def _onset_before(claim: ClaimDraft, ledger: Ledger, _: IncidentContext) -> Checked:
     first = _onset(ledger, claim, *claim.operands["first"])
     then = _onset(ledger, claim, *claim.operands["then"])
+    if first is None and _is_steady(ledger, claim, *claim.operands["first"]):
+        return _V.FAILS, "{1} of {0} stayed steady".format(*claim.operands["first"])
     if first is None or then is None:
         return _V.UNCHECKABLE, "one of the two shifts is not in the cited evidence"
     gap = then.at - first.at
@@ -103,6 +113,8 @@ def _onset_before(claim: ClaimDraft, ledger: Ledger, _: IncidentContext) -> Chec
 
 def _change_preceded(claim: ClaimDraft, ledger: Ledger, ctx: IncidentContext) -> Checked:
     wanted = str(claim.operands["change"])
+    if wanted == ANY_CHANGE:
+        return _any_change_preceded(claim, ledger, ctx)
     changes = ledger.facts(ChangeFact, claim.evidence)
     change = next((c for c in changes if c.id == wanted), None)
     onset = _onset(ledger, claim, str(claim.operands["entity"]), str(claim.operands["signal"]))
@@ -115,6 +127,19 @@ def _change_preceded(claim: ClaimDraft, ledger: Ledger, ctx: IncidentContext) ->
         return _V.HOLDS, f"{onset.signal} shifted {gap:.0f} s after it (±{onset.error_s:.0f} s)"
     word = "before it" if gap < 0 else "too long after it"
     return _V.FAILS, f"{onset.signal} of {onset.entity} shifted {abs(gap):.0f} s {word}"
+
+
+def _any_change_preceded(claim: ClaimDraft, ledger: Ledger, ctx: IncidentContext) -> Checked:
+    """Some change of the entity, whichever: fails only when the change system answered in full."""
+    entity = str(claim.operands["entity"])
+    for change in ledger.facts(ChangeFact, claim.evidence):
+        if change.entity == entity and change.change in _CAUSES and change.before:
+            named = replace(claim, operands={**claim.operands, "change": change.id})
+            verdict, why = _change_preceded(named, ledger, ctx)
+            if verdict is _V.HOLDS:
+                return verdict, why
+    verdict, why = _absence(claim, ledger, ctx)
+    return (_V.FAILS, why) if verdict is _V.HOLDS else (_V.UNCHECKABLE, why)
 
 
 def _edges(ledger: Ledger, ctx: IncidentContext) -> set[tuple[str, str]]:
@@ -215,18 +240,20 @@ def _state(claim: ClaimDraft, ledger: Ledger, _: IncidentContext) -> Checked:
 
 
 def _absence(claim: ClaimDraft, ledger: Ledger, _: IncidentContext) -> Checked:
-    """No change event of an entity: only a source that answered in full can say so."""
-    for entry in ledger.cited(claim.evidence):
-        draft = entry.draft
-        answered = draft.status in {EvidenceStatus.OK, EvidenceStatus.EMPTY}
-        if not answered or draft.coverage < _FULL_COVERAGE:
-            return _V.UNCHECKABLE, f"E{entry.seq} is {draft.status}: silence is no proof"
+    """No change event of an entity: only a change system that answered in full can say so."""
+    cited = ledger.cited(claim.evidence)
+    asked = [e for e in cited if e.draft.custody is Custody.CHANGE_SYSTEM]
+    if not asked:
+        return _V.UNCHECKABLE, "no change system is cited"
+    for entry in asked:
+        answered = entry.draft.status in {EvidenceStatus.OK, EvidenceStatus.EMPTY}
+        if not answered or entry.draft.coverage < _FULL_COVERAGE:
+            return _V.UNCHECKABLE, f"E{entry.seq} is {entry.draft.status}: silence is no proof"
     entity = str(claim.operands["entity"])
-    causes = {"deploy", "config", "flag"}
     found = [
         c
         for c in ledger.facts(ChangeFact, claim.evidence)
-        if c.entity == entity and c.change in causes and c.before
+        if c.entity == entity and c.change in _CAUSES and c.before
     ]
     if found:
         return _V.FAILS, f"there is one: {found[-1].title}"

@@ -159,7 +159,7 @@ def _outcome(ranked: Sequence[SettledHypothesis], ledger: Ledger) -> Outcome:
     if not answered:
         return Outcome.BLOCKED if ledger.entries else Outcome.COULD_NOT_INVESTIGATE
     if not ranked:
-        return Outcome.INCONCLUSIVE
+        return Outcome.BLOCKED if ledger.silent() else Outcome.INCONCLUSIVE
     best = ranked[0]
     margin = best.confidence - (ranked[1].confidence if len(ranked) > 1 else 0.0)
     unexplained = 1.0 - sum(h.confidence for h in ranked)
@@ -173,6 +173,8 @@ def _outcome(ranked: Sequence[SettledHypothesis], ledger: Ledger) -> Outcome:
 
 
 def _summary(outcome: Outcome, ranked: Sequence[SettledHypothesis]) -> str:
+    if outcome is Outcome.BLOCKED:
+        return "Nothing established: sources that would tell had no answer."
     if not ranked:
         return "No signal shifted and nothing explains the incident."
     best = ranked[0]

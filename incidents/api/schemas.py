@@ -32,7 +32,7 @@ class NoteIn(Schema):
     text: str = Field(min_length=1, max_length=10_000)
 
 
-class IncidentOut(Schema):
+class IncidentFields(Schema):
     id: UUID
     key: str
     title: str
@@ -50,6 +50,10 @@ class IncidentOut(Schema):
     grouping_reason: str
     metrics_snapshot: dict[str, Any]
     merged_into: str | None
+
+
+class IncidentOut(IncidentFields):
+    """An incident's row as these fields."""
 
     @staticmethod
     def resolve_service(incident: Incident) -> str | None:

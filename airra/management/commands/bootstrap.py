@@ -86,7 +86,9 @@ def connect_lab(workspace: Workspace, url: str) -> None:
         defaults={"url": f"{url}/control/v1", "secret_ref": "LAB_CONTROL"},
     )
     for name, tier in LAB_SERVICES.items():
-        Service.objects.get_or_create(workspace=workspace, name=name, defaults={"tier": tier})
+        Service.objects.get_or_create(
+            workspace=workspace, name=name, defaults={"tier": tier, "environment": "demo"}
+        )
     if not Integration.objects.filter(workspace=workspace, name="alertmanager").exists():
         token = env.secret("AIRRA_DEMO_HOOK_TOKEN", "")
         create_integration(

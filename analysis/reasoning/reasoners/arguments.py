@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from analysis.reasoning.claims import ANY_CHANGE
 from analysis.reasoning.scene import OWN, Scene
 from analysis.types import ChangeFact, ClaimDraft, Fact, Mechanism, Onset, State, Steady
 
@@ -222,6 +223,39 @@ def _against(
                 {"change": change.id, "entity": shift.entity, "signal": shift.signal},
                 is_for=False,
             )
+
+
+def usual(scene: Scene, symptom: Onset, mechanism: Mechanism) -> Iterator[ClaimDraft]:
+    """What this mechanism needs to be true of a service, as one claim that may well fail."""
+    if mechanism is Mechanism.CHANGE:
+        changes = [e.seq for e in scene.ledger.by_tool("list_changes")]
+        if changes:
+            yield ClaimDraft(
+                "change_preceded",
+                f"{symptom.entity} was changed before its {symptom.signal} shifted",
+                (*changes, *_cite(scene, symptom)),
+                {
+                    "change": ANY_CHANGE,
+                    "entity": symptom.entity,
+                    "signal": symptom.signal,
+                    "necessary": True,
+                },
+            )
+        return
+    calm = [
+        s for s in scene.ledger.facts(Steady) if (s.entity, s.signal) == (symptom.entity, "traffic")
+    ]
+    if calm and symptom.signal != "traffic":
+        yield ClaimDraft(
+            "onset_before",
+            f"traffic of {symptom.entity} rose before its {symptom.signal} shifted",
+            _cite(scene, calm[0], symptom),
+            {
+                "first": [symptom.entity, "traffic"],
+                "then": [symptom.entity, symptom.signal],
+                "necessary": True,
+            },
+        )
 
 
 def predictions(

@@ -15,10 +15,12 @@ from analysis.reasoning.scene import OWN, Scene
 from analysis.types import ChangeFact, HypothesisDraft, IncidentContext, Mechanism, Onset
 
 MAX_RIVALS = 5
+MIN_RIVALS = 3
 _RECENT_S = 1800.0
 _DECAY_S = 600.0  # a change this long before the shift has lost most of its weight
 _TOGETHER_S = 60.0  # changes of several services within this are one roll-out and tell less
 _SLACK_S = 30.0
+_UNASKED = -1.0  # nothing suggested it; it is only ruled out
 _RISE = 1.5  # traffic this many times as high explains load
 
 _WORDS = {
@@ -50,7 +52,10 @@ class OfflineReasoner:
             if key not in best or draft.score > best[key].score:
                 best[key] = draft
         ranked = sorted(best.values(), key=lambda d: (-d.score, d.entity, d.mechanism))
-        return Proposal(tuple(ranked[:MAX_RIVALS]))
+        kept = ranked[:MAX_RIVALS]
+        if kept and len(kept) < MIN_RIVALS:
+            kept += _usual(scene, kept[0])
+        return Proposal(tuple(kept))
 
 
 def _standing(scene: Scene, entity: str) -> float:
@@ -191,6 +196,37 @@ def _unexplained(scene: Scene, entity: str) -> Iterator[HypothesisDraft]:
     score = 0.2 + _standing(scene, entity) - (1.5 if _is_victim(scene, entity) else 0.0)
     statement = f"something inside {entity} that is not measured raises its {symptom.signal}"
     yield _draft(scene, entity, Mechanism.UNKNOWN, symptom.signal, statement, score)
+
+
+def _usual(scene: Scene, lead: HypothesisDraft) -> list[HypothesisDraft]:
+    """What anybody would ask next of the leading service, put to the test: a change, load."""
+    symptom = scene.onset(lead.entity, lead.signal) or scene.main_symptom(lead.entity)
+    if symptom is None:
+        return []
+    path = scene.path(symptom.entity, scene.ctx.service or symptom.entity)
+    made = []
+    for mechanism, statement in (
+        (Mechanism.CHANGE, f"a change of {symptom.entity} broke it"),
+        (Mechanism.TRAFFIC, f"{symptom.entity} gets more traffic than it can carry"),
+    ):
+        claims = tuple(arguments.usual(scene, symptom, mechanism))
+        if claims and mechanism is not lead.mechanism:
+            made.append(
+                HypothesisDraft(
+                    entity=symptom.entity,
+                    mechanism=mechanism,
+                    signal=symptom.signal,
+                    statement=statement,
+                    origin="offline",
+                    claims=claims,
+                    path=path,
+                    predictions=arguments.predictions(
+                        symptom.entity, mechanism, symptom.signal, None
+                    ),
+                    score=_UNASKED,
+                )
+            )
+    return made
 
 
 _RULES: tuple[Callable[[Scene, str], Iterator[HypothesisDraft]], ...] = (

@@ -22,7 +22,7 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("credential", r"(?i)(?<=[a-z]://)[^\s/@:]{1,200}:[^\s/@]{1,200}(?=@)"),
         ("credential", r"(?i)(?<=\bbearer )[A-Za-z0-9._~+/=-]{8,}"),
         ("credential", r"(?i)(?<=\bbasic )[A-Za-z0-9+/=]{12,}"),
-        ("cookie", r"(?i)(?<=cookie: )[^\r\n\"]{4,}"),
+        ("cookie", r"(?i)(?<=cookie: )(?!\[redacted)[^\r\n\"]{4,}"),
         (
             "secret",
             _AFTER_NAME + r"[\"']?\s*[=:]\s*[\"']?(?!\[redacted)[^\s\"',;&}\\]{4,}",

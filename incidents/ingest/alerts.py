@@ -12,15 +12,20 @@ MAX_SERVICE = 120
 MAX_DESCRIPTION = 10_000
 
 
+def clean(text: str) -> str:
+    """Text that both databases can store: no NUL, no half of a surrogate pair."""
+    return text.encode("utf-8", "replace").decode().replace("\x00", "\N{REPLACEMENT CHARACTER}")
+
+
 class Malformed(Exception):
     """The body is not what its format promises.
 
     `field` is the path in the body and `expected` what belongs there; a body that is no JSON at
-    all has no field.
+    all has no field. Both are kept with the delivery, so they are text that can be stored.
     """
 
     def __init__(self, field: str, expected: str, got: str = "") -> None:
-        self.field = field
+        self.field = field = clean(field)
         what = f"expected {expected}" + (f", got {got}" if got else "")
         super().__init__(f"{field}: {what}" if field else what)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
-from incidents.ingest.alerts import Malformed
+from incidents.ingest.alerts import Malformed, clean
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECONDS_FROM = 1e11  # Unix seconds reach this in the year 5138
@@ -29,13 +29,11 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(msg)
 
 
-def clean(text: str) -> str:
-    """Text that both databases can store: no NUL, no half of a surrogate pair."""
-    return text.encode("utf-8", "replace").decode().replace("\x00", "\N{REPLACEMENT CHARACTER}")
-
-
 def _shown(value: object) -> str:
-    text = clean(value if isinstance(value, str) else json.dumps(value, default=str))
+    try:
+        text = clean(value if isinstance(value, str) else json.dumps(value, default=str))
+    except RecursionError:  # just shallow enough to be read, from a little further up the stack
+        return "something nested too deeply"
     return f"{text[:60]!r}"
 
 
@@ -136,13 +134,17 @@ class Field:
         return utc if utc >= _EPOCH else None
 
     def moment_or_unix(self) -> datetime | None:
-        """As `moment`; also Unix seconds, or milliseconds when the number is that large."""
+        """As `moment`; also Unix seconds, or milliseconds when the number is that large.
+
+        Zero and less say nothing, as a time before 1970 does.
+        """
         value = self.value
         if isinstance(value, bool) or not isinstance(value, int | float):
             return self.moment()
         try:
             seconds = float(value)
             scaled = seconds / 1000 if seconds >= _MILLISECONDS_FROM else seconds
-            return datetime.fromtimestamp(scaled, tz=UTC) if math.isfinite(scaled) else None
+            is_told = scaled > 0 and math.isfinite(scaled)
+            return datetime.fromtimestamp(scaled, tz=UTC) if is_told else None
         except (OverflowError, ValueError, OSError):
             self.refuse("a time, or Unix seconds")

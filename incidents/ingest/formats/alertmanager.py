@@ -66,7 +66,7 @@ def _alert(alert: Field, received_at: datetime) -> NewAlert:
 
 
 def _is_resolved(status: Field) -> bool:
-    if status.value not in {"firing", "resolved"}:
+    if status.value not in ("firing", "resolved"):  # a set would hash it, and a list has no hash
         status.refuse('"firing" or "resolved"')
     return bool(status.value == "resolved")
 

@@ -1,0 +1,198 @@
+"""Each kind of claim is re-computed from facts: holds, fails, or cannot be checked."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.reasoning.claims import ANY_CHANGE, KINDS, check, operands_help
+from analysis.reasoning.ledger import Ledger
+from analysis.types import (
+    CheckedClaim,
+    ClaimDraft,
+    ClaimVerdict,
+    EvidenceStatus,
+    State,
+    TemplateSpike,
+    Weight,
+)
+from tests.unit.reasoning.world import (
+    EDGES,
+    T0,
+    change,
+    context,
+    edge,
+    entry,
+    ledger,
+    onset,
+    steady,
+    usual,
+)
+
+HOLDS, FAILS, UNCHECKABLE = ClaimVerdict
+
+
+def checked(kind: str, known: Ledger, evidence: tuple[int, ...], **operands: Any) -> CheckedClaim:
+    found = check(ClaimDraft(kind, "as claimed", evidence, operands), known, context())
+    assert found is not None
+    return found
+
+
+def verdict(kind: str, known: Ledger, evidence: tuple[int, ...], **operands: Any) -> ClaimVerdict:
+    return checked(kind, known, evidence, **operands).verdict
+
+
+def test_a_claim_that_cites_nothing_real_does_not_exist() -> None:
+    draft = ClaimDraft("threshold", "invented", (99,), {})
+    assert check(draft, usual(onset("front", "errors")), context()) is None
+
+
+def test_every_kind_is_told_to_models() -> None:
+    assert set(operands_help()) == set(KINDS)
+
+
+@pytest.mark.parametrize(
+    ("first_at", "then_at", "expected"),
+    [(-60, 0, HOLDS), (0, -60, FAILS), (-5, 0, UNCHECKABLE)],
+    ids=["earlier", "the other way round", "within the error of both"],
+)
+def test_onset_before(first_at: float, then_at: float, expected: ClaimVerdict) -> None:
+    known = usual(onset("store", "cpu", first_at), onset("front", "errors", then_at))
+    operands = {"first": ["store", "cpu"], "then": ["front", "errors"]}
+    assert verdict("onset_before", known, (3,), **operands) is expected
+
+
+def test_what_stayed_steady_did_not_shift_first() -> None:
+    known = usual(onset("front", "errors"), steady("front", "traffic"))
+    operands = {"first": ["front", "traffic"], "then": ["front", "errors"]}
+    assert verdict("onset_before", known, (3,), **operands) is FAILS
+
+
+@pytest.mark.parametrize(
+    ("at", "entity", "expected"),
+    [(-60, "front", HOLDS), (60, "front", FAILS), (-3600, "front", FAILS), (-60, "store", FAILS)],
+    ids=["just before", "after it", "too long ago", "on a service with no edge between"],
+)
+def test_change_preceded(at: float, entity: str, expected: ClaimVerdict) -> None:
+    known = usual(onset("front", "errors"), changes=[change(entity, at)])
+    operands = {"change": "c1", "entity": "front", "signal": "errors"}
+    assert verdict("change_preceded", known, (2, 3), **operands) is expected
+
+
+def test_a_change_of_a_callee_counts() -> None:
+    known = usual(onset("front", "errors"), changes=[change("middle")])
+    operands = {"change": "c1", "entity": "front", "signal": "errors"}
+    assert verdict("change_preceded", known, (2, 3), **operands) is HOLDS
+
+
+def test_any_change_fails_only_when_the_change_system_answered() -> None:
+    operands = {"change": ANY_CHANGE, "entity": "front", "signal": "errors"}
+    shift = onset("front", "errors")
+    assert verdict("change_preceded", usual(shift), (2, 3), **operands) is FAILS
+    there = usual(shift, changes=[change("front")])
+    assert verdict("change_preceded", there, (2, 3), **operands) is HOLDS
+    broken = entry(2, "list_changes", status=EvidenceStatus.ERROR, coverage=0.0)
+    silent = ledger(broken, entry(3, "get_onsets", shift))
+    assert verdict("change_preceded", silent, (2, 3), **operands) is UNCHECKABLE
+    # Metrics alone, however complete, cannot say that nobody changed anything.
+    assert verdict("change_preceded", silent, (3,), **operands) is UNCHECKABLE
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (["store", "middle", "front"], HOLDS),
+        (["store", "front"], FAILS),
+        (["front", "middle", "store"], FAILS),
+    ],
+    ids=["along the edges", "an edge is missing", "against the order of the shifts"],
+)
+def test_path(path: list[str], expected: ClaimVerdict) -> None:
+    shifts = (
+        onset("store", "cpu", -120),
+        onset("middle", "latency", -60),
+        onset("front", "errors"),
+    )
+    assert verdict("path", usual(*shifts), (1, 3), path=path) is expected
+
+
+def test_a_path_over_a_stale_edge_fails() -> None:
+    old = [edge("front", "middle", age_s=30 * 24 * 3600), EDGES[1]]
+    known = ledger(entry(1, "get_topology", *old), entry(3, "get_onsets", onset("front", "errors")))
+    draft = ClaimDraft("path", "", (1, 3), {"path": ["middle", "front"]})
+    found = check(draft, known, context(edges=old))
+    assert found is not None
+    assert found.verdict is FAILS
+
+
+@pytest.mark.parametrize(("value", "expected"), [(5.0, HOLDS), (50.0, FAILS)])
+def test_threshold_on_a_shift(value: float, expected: ClaimVerdict) -> None:
+    known = usual(onset("front", "errors"))
+    operands = {"entity": "front", "signal": "errors", "op": ">", "value": value}
+    assert verdict("threshold", known, (3,), **operands) is expected
+
+
+def test_threshold_on_a_call() -> None:
+    known = ledger(entry(1, "get_traces", edge("front", "middle", slow=True)))
+    operands = {"edge": ["front", "middle"], "field": "latency_during_s", "op": ">", "value": 1.0}
+    assert verdict("threshold", known, (1,), **operands) is HOLDS
+
+
+def test_peers_must_be_two_and_calm() -> None:
+    shift = onset("front", "cpu")
+    one = usual(shift, steady("middle", "cpu"))
+    two = usual(shift, steady("middle", "cpu"), steady("store", "cpu"))
+    assert verdict("peer_normal", one, (3,), entity="front", signal="cpu") is FAILS
+    assert verdict("peer_normal", two, (3,), entity="front", signal="cpu") is HOLDS
+
+
+def test_a_full_disk_by_the_platforms_word_is_decisive() -> None:
+    full = State(entity="store", field="disk_of_size", value="1.00", at=T0)
+    found = checked(
+        "state",
+        ledger(entry(4, "get_resource_state", full)),
+        (4,),
+        entity="store",
+        field="disk_of_size",
+        op=">=",
+        value=0.95,
+    )
+    assert (found.verdict, found.weight) == (HOLDS, Weight.DECISIVE)
+
+
+def test_log_text_is_weak_evidence() -> None:
+    spike = TemplateSpike("front", "KeyError: <*>", "error", 40, 0.0, T0, is_new=True)
+    known = ledger(entry(5, "search_logs", spike))
+    found = checked("template_spike", known, (5,), entity="front", template="KeyError: <*>")
+    assert (found.verdict, found.weight) == (HOLDS, Weight.WEAK)
+
+
+def test_a_quote_must_stand_in_the_evidence() -> None:
+    known = ledger(entry(5, "search_logs", view="disk  full on\n store"))
+    assert verdict("quote", known, (5,), text="disk full on store") is HOLDS
+    assert verdict("quote", known, (5,), text="disk empty") is FAILS
+
+
+def test_a_judgement_is_never_checked_and_always_weak() -> None:
+    found = checked("judgement", usual(), (1,))
+    assert (found.verdict, found.weight) == (UNCHECKABLE, Weight.WEAK)
+
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=6,
+)
+NAMES = ["entity", "signal", "op", "value", "change", "path", "first", "then", "field", "edge"]
+
+
+@given(
+    kind=st.sampled_from(KINDS) | st.text(max_size=20),
+    operands=st.dictionaries(st.sampled_from([*NAMES, "template", "text", "ratio"]), JUNK),
+)
+def test_whatever_a_model_claims_the_checker_answers(kind: str, operands: dict[str, Any]) -> None:
+    known = usual(onset("front", "errors"), steady("middle", "cpu"), changes=[change("front")])
+    found = check(ClaimDraft(kind, "", (1, 2, 3), operands), known, context())
+    assert found is not None
+    assert found.verdict in ClaimVerdict

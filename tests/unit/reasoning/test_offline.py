@@ -1,0 +1,119 @@
+"""The reasoner without a model: plain scenes, and that names mean nothing to it."""
+
+import pytest
+
+from analysis.reasoning.ledger import Ledger
+from analysis.reasoning.loop import investigate
+from analysis.reasoning.reasoners.offline import OfflineReasoner
+from analysis.types import (
+    ChangeFact,
+    Edge,
+    EvidenceDraft,
+    Fact,
+    HypothesisState,
+    IncidentContext,
+    LedgerEntry,
+    Mechanism,
+    Settlement,
+)
+from tests.unit.reasoning.world import EDGES, change, context, edge, entry, onset, steady
+
+
+def concluded(
+    *onsets: Fact,
+    changes: tuple[ChangeFact, ...] = (),
+    edges: tuple[Edge, ...] = EDGES,
+    service: str = "front",
+) -> Settlement:
+    """Through the whole loop, with tools that answer from these facts."""
+    answers = {
+        "get_topology": edges,
+        "list_changes": changes,
+        "get_onsets": onsets,
+        "get_resource_state": (),
+        "search_logs": (),
+        "get_traces": edges,
+    }
+    seen: list[LedgerEntry] = []
+
+    def run_tool(name: str, arguments: object) -> LedgerEntry:
+        draft: EvidenceDraft = entry(len(seen) + 1, name, *answers[name]).draft
+        seen.append(LedgerEntry(len(seen) + 1, draft))
+        return seen[-1]
+
+    def nobody(_: IncidentContext, __: Ledger) -> list[str]:
+        return [service]
+
+    found = investigate(
+        context(service, edges),
+        reasoners=[OfflineReasoner()],
+        suspects=nobody,
+        run_tool=run_tool,
+        on_stage=lambda _: None,
+    )
+    return found.settlement
+
+
+def calm(*signals: str) -> list[Fact]:
+    return [steady(s, signal) for s in ("front", "middle", "store") for signal in signals]
+
+
+def test_a_leak_below_explains_the_errors_above() -> None:
+    found = concluded(
+        onset("store", "memory", -60),
+        onset("front", "errors"),
+        *calm("traffic", "cpu"),
+        edges=(edge("front", "middle", slow=True), edge("middle", "store", slow=True)),
+    )
+    best = found.hypotheses[0]
+    assert (best.draft.entity, best.draft.mechanism) == ("store", Mechanism.LEAK)
+    assert best.draft.path == ("store", "middle", "front")
+
+
+def test_a_release_just_before_is_the_cause() -> None:
+    found = concluded(
+        onset("front", "errors"), *calm("traffic", "cpu"), changes=(change("front", -40),)
+    )
+    best = found.hypotheses[0]
+    assert (best.draft.entity, best.draft.mechanism) == ("front", Mechanism.CHANGE)
+    assert best.draft.trigger is not None
+
+
+def test_an_old_release_is_not() -> None:
+    found = concluded(
+        onset("front", "errors"), *calm("traffic", "cpu"), changes=(change("front", -3500),)
+    )
+    assert found.hypotheses[0].draft.mechanism is not Mechanism.CHANGE
+
+
+@pytest.mark.parametrize(
+    "shift", [onset("front", "memory"), onset("front", "errors"), onset("store", "cpu")]
+)
+def test_there_are_always_rivals_and_they_were_tested(shift: Fact) -> None:
+    found = concluded(shift, *calm("traffic"))
+    assert len(found.hypotheses) >= 2
+    ruled_out = [h for h in found.hypotheses if h.state is HypothesisState.REFUTED]
+    assert {h.draft.mechanism for h in ruled_out} >= {Mechanism.CHANGE, Mechanism.TRAFFIC}
+
+
+def test_nothing_shifted_nothing_claimed() -> None:
+    assert concluded(*calm("errors", "cpu")).hypotheses == ()
+
+
+def test_names_of_services_mean_nothing() -> None:
+    """The same scene under other names has the same conclusion, entity for entity."""
+
+    def scene(front: str, middle: str, store: str) -> Settlement:
+        return concluded(
+            onset(store, "memory", -60),
+            onset(front, "errors"),
+            *(steady(name, "cpu") for name in (front, middle, store)),
+            edges=(edge(front, middle), edge(middle, store)),
+            service=front,
+        )
+
+    one, other = scene("front", "middle", "store"), scene("zz", "a", "front")
+    names = {"front": "zz", "middle": "a", "store": "front"}
+    assert [(names[h.draft.entity], h.confidence) for h in one.hypotheses] == [
+        (h.draft.entity, h.confidence) for h in other.hypotheses
+    ]

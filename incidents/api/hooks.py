@@ -18,8 +18,6 @@ from incidents.commands import delivery as commands
 from incidents.ingest.alerts import Malformed
 from incidents.models import Integration
 
-MAX_KEY = 200
-
 
 def _token(request: HttpRequest) -> str:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -64,7 +62,7 @@ def receive(request: HttpRequest, integration_id: UUID) -> HttpResponse:
         integration=integration,
         body=body,
         content_type=request.content_type or "",
-        idempotency_key=request.headers.get("Idempotency-Key", "")[:MAX_KEY],
+        idempotency_key=request.headers.get("Idempotency-Key", ""),
     )
     if receipt.malformed is not None:
         return _refusal(receipt.malformed, receipt.delivery.pk)

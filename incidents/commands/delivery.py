@@ -47,6 +47,7 @@ def receive(
             _refuse(delivery, wrong)
             _count(integration, "refused")
             return Receipt(delivery, is_repeat=not is_new, malformed=wrong)
+        _accept(delivery)
     _count(integration, "accepted" if is_new else "repeated")
     if delivery.state == Delivery.State.STORED:
         enqueue(Job.PROCESS_DELIVERY, delivery_id=str(delivery.pk))
@@ -140,6 +141,13 @@ def _refuse(delivery: Delivery, wrong: Malformed) -> None:
     delivery.state = Delivery.State.REFUSED
     delivery.error_field, delivery.error = wrong.field[:200], str(wrong)
     delivery.save(update_fields=["state", "error_field", "error"])
+
+
+def _accept(delivery: Delivery) -> None:
+    """Let in what was refused until its mapping was mended; nothing to do for a fresh one."""
+    fresh = {"state": Delivery.State.STORED, "error_field": "", "error": ""}
+    if Delivery.objects.filter(pk=delivery.pk, state=Delivery.State.REFUSED).update(**fresh):
+        delivery.state = Delivery.State.STORED
 
 
 def _take_turn(workspace: Workspace) -> None:

@@ -170,7 +170,7 @@ def problems_of(visitor: Visitor, name: str, *, shot: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("dark", "size"), VARIANTS, ids=IDS)
-def test_every_page(browser: Browser, site: Stack, dark: bool, size: str) -> None:  # noqa: FBT001
+def test_every_page(browser: Browser, site: Stack, dark: bool, size: str) -> None:
     variant = f"{size}-{'dark' if dark else 'light'}"
     visitor = Visitor(browser, site.url, dark=dark, size=size)
     visitor.page.goto("/accounts/login/")
@@ -182,11 +182,11 @@ def test_every_page(browser: Browser, site: Stack, dark: bool, size: str) -> Non
         assert answer.status == 200, (name, answer.status)
         problems += problems_of(visitor, name, shot=f"{name}-{variant}")
     visitor.close()
-    assert problems == []
+    assert not problems, "\n".join(problems)
 
 
 @pytest.mark.parametrize(("dark", "size"), VARIANTS, ids=IDS)
-def test_error_pages(browser: Browser, site: Stack, dark: bool, size: str) -> None:  # noqa: FBT001
+def test_error_pages(browser: Browser, site: Stack, dark: bool, size: str) -> None:
     variant = f"{size}-{'dark' if dark else 'light'}"
     visitor = Visitor(browser, site.url, dark=dark, size=size)
     visitor.sign_in("viewer")
@@ -201,7 +201,7 @@ def test_error_pages(browser: Browser, site: Stack, dark: bool, size: str) -> No
         visitor.complaints = [c for c in visitor.complaints if f"status of {status}" not in c]
         problems += problems_of(visitor, status, shot=f"{status}-{variant}")
     visitor.close()
-    assert problems == []
+    assert not problems, "\n".join(problems)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -213,11 +213,11 @@ def test_nothing_there_yet(browser: Browser, empty_site: Stack, size: str) -> No
         visitor.page.goto(f"/{name}/")
         problems += problems_of(visitor, name, shot=f"empty-{name}-{size}-light")
     visitor.close()
-    assert problems == []
+    assert not problems, "\n".join(problems)
 
 
 @pytest.mark.parametrize(("dark", "size"), VARIANTS, ids=IDS)
-def test_drawer(browser: Browser, site: Stack, dark: bool, size: str) -> None:  # noqa: FBT001
+def test_drawer(browser: Browser, site: Stack, dark: bool, size: str) -> None:
     """The plan is reviewed in a drawer: focus goes in, Escape brings it back to the button."""
     variant = f"{size}-{'dark' if dark else 'light'}"
     visitor = Visitor(browser, site.url, dark=dark, size=size)
@@ -257,7 +257,7 @@ def test_overtaken(browser: Browser, site: Stack) -> None:
     visitor.complaints = [c for c in visitor.complaints if "status of 409" not in c]
     problems = problems_of(visitor, "409", shot="409-desk-light")
     visitor.close()
-    assert problems == []
+    assert not problems, "\n".join(problems)
 
 
 def test_live_page_answers_a_note(browser: Browser, site: Stack) -> None:

@@ -18,6 +18,7 @@ from incidents.ingest.alerts import (
     Malformed,
     NewAlert,
 )
+from incidents.ingest.formats import generic
 from incidents.ingest.reading import read
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -63,7 +64,7 @@ alertmanager_bodies = nearly(
     truncatedAlerts=st.integers(0, 9),
 )
 generic_bodies = nearly(
-    "title key state severity service description labels starts_at ends_at".split(),
+    generic.FIELDS,
     starts_at=moments | numbers,
     ends_at=moments | numbers,
     labels=st.dictionaries(texts, scalars, max_size=3),

@@ -45,6 +45,8 @@ log = structlog.get_logger(__name__)
 
 Kind = TimelineEvent.Kind
 LEASE = timedelta(seconds=60)
+# Rates are averaged over half a minute: sooner, causes that show late look as if they were well.
+SIGNALS_SETTLE = timedelta(seconds=45)
 MAX_ATTEMPTS = 5
 _GRACE = timedelta(seconds=10)  # the first message gets this long before it counts as lost
 _MAY_START = frozenset(s for s, after in TRANSITIONS.items() if State.ANALYSING in after) | {
@@ -57,18 +59,33 @@ class CannotInvestigate(Exception):
 
 
 def start(*, incident: Incident, by: User | None = None) -> Investigation:
-    """Queue an investigation, or return the one that is live. Raises `CannotInvestigate`."""
+    """Queue an investigation, or return the one that is live. Raises `CannotInvestigate`.
+
+    One that nobody asked for waits until the signals of the trouble have had time to show.
+    """
+    wait_until = None
     if by is not None:
         require(by, Permission.RESPOND, incident.workspace)
+    elif incident.started_at + SIGNALS_SETTLE > clock.now():
+        wait_until = incident.started_at + SIGNALS_SETTLE
     if State(incident.state) not in _MAY_START:
         msg = f"{incident.key} is {incident.state.replace('_', ' ')}: nothing to investigate now"
         raise CannotInvestigate(msg)
     try:
         with transaction.atomic():
-            made = Investigation.objects.create(incident=incident, requested_by=by)
+            made = Investigation.objects.create(
+                incident=incident,
+                requested_by=by,
+                lease_until=wait_until,
+                stage="Letting the signals settle" if wait_until else "",
+            )
             audit.record("investigation.started", target=made, by=by)
     except IntegrityError:
-        return incident.investigations.get(state__in=Investigation.LIVE)
+        made = incident.investigations.get(state__in=Investigation.LIVE)
+        if by is not None:  # a person does not wait
+            Investigation.objects.filter(pk=made.pk, state=Investigation.State.QUEUED).update(
+                lease_until=None
+            )
     enqueue(Job.INVESTIGATE, incident_id=str(incident.pk))
     return made
 

@@ -65,6 +65,18 @@ def test_again_while_it_lives_is_the_same_one(trouble: Incident) -> None:
     assert commands.start(incident=trouble, by=person).pk == first.pk
 
 
+def test_it_lets_the_signals_settle_unless_a_person_asks(watch: Watch) -> None:
+    watch.detector("errors", "payments")
+    fresh = make.incident(about=make.service("payments"), age_s=0)
+    commands.run_for_incident(incident_id=str(fresh.pk))
+    run = fresh.investigations.get()
+    assert (run.state, run.stage) == ("queued", "Letting the signals settle")
+    commands.start(incident=fresh, by=make.person(Role.RESPONDER))
+    commands.run_for_incident(incident_id=str(fresh.pk))
+    run.refresh_from_db()
+    assert run.state == Investigation.State.SETTLED
+
+
 def test_a_viewer_may_not_start_one(trouble: Incident) -> None:
     with pytest.raises(NotPermitted):
         commands.start(incident=trouble, by=make.person(Role.VIEWER))
@@ -136,7 +148,7 @@ def test_what_fails_again_and_again_is_handed_to_people(watch: Watch, trouble: I
 def test_silent_sources_are_named_and_nothing_is_concluded(watch: Watch) -> None:
     watch.detector("errors", "payments")
     Connector.objects.update(url="http://127.0.0.1:9/")
-    broken = make.incident(about=make.service("payments"), age_s=0)
+    broken = make.incident(about=make.service("payments"))
     commands.run_for_incident(incident_id=str(broken.pk))
     run = broken.investigations.get()
     assert run.outcome == Outcome.BLOCKED

@@ -28,11 +28,17 @@ class Sender:
     token: str
     run_jobs: Callable[..., Any]
 
-    def post(self, body: object, *, lost: bool = False, **headers: str) -> Answer:
+    def post(
+        self, body: object, *, lost: bool = False, key: str = "", authorization: str | None = None
+    ) -> Answer:
         """Deliver a body, raw or as JSON; `lost` loses the messages to the workers."""
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        headers = {"Idempotency-Key": key} if key else {}
+        headers["Authorization"] = authorization or f"Bearer {self.token}"
+        if authorization == "":
+            del headers["Authorization"]
         with self.run_jobs(execute=not lost):
-            return Client(headers={"Authorization": f"Bearer {self.token}", **headers}).post(
+            return Client(headers=headers).post(
                 reverse("hook", args=[self.integration.pk]), raw, content_type="application/json"
             )
 
@@ -85,7 +91,7 @@ def alertmanager(
 
 
 def fired(name: str = "HighErrors", *, minute: int = 0, **changed: Any) -> dict[str, Any]:
-    """One alert of Alertmanager about payments, that began `minute` minutes before the clock's 3."""
+    """One alert of Alertmanager about payments, begun so many minutes before 02:59."""
     labels = {"alertname": name, "service": "payments", "severity": "warning"}
     labels |= changed.pop("labels", {})
     return {

@@ -82,7 +82,7 @@ def test_a_malformed_alertmanager_body_names_the_place_in_its_list(alertmanager:
 )
 def test_without_the_right_token_nothing_is_kept(generic: Sender, authorization: str) -> None:
     answer = generic.post(
-        {"title": "x"}, Authorization=authorization.replace("{token}", generic.token)
+        {"title": "x"}, authorization=authorization.replace("{token}", generic.token)
     )
     assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
     assert not Delivery.objects.exists()
@@ -91,7 +91,7 @@ def test_without_the_right_token_nothing_is_kept(generic: Sender, authorization:
 def test_the_token_of_another_sender_does_not_open_the_door(
     generic: Sender, alertmanager: Sender
 ) -> None:
-    answer = generic.post({"title": "x"}, Authorization=f"Bearer {alertmanager.token}")
+    answer = generic.post({"title": "x"}, authorization=f"Bearer {alertmanager.token}")
     assert answer.status_code == 401
     assert not Delivery.objects.exists()
 
@@ -172,29 +172,29 @@ def test_a_mapping_broken_after_storing_refuses_at_the_job(generic: Sender) -> N
 
 
 def test_an_idempotency_key_makes_two_bodies_one_delivery(generic: Sender) -> None:
-    first = generic.post({"title": "x"}, **{"Idempotency-Key": "k1"})
-    second = generic.post({"title": "x", "try": 2}, **{"Idempotency-Key": "k1"})
+    first = generic.post({"title": "x"}, key="k1")
+    second = generic.post({"title": "x", "try": 2}, key="k1")
     assert (first.status_code, second.status_code) == (202, 200)
     assert generic.delivery().repeats == 1
 
 
 def test_another_idempotency_key_makes_the_same_body_another_delivery(generic: Sender) -> None:
-    generic.post({"title": "x"}, **{"Idempotency-Key": "k1"})
-    assert generic.post({"title": "x"}, **{"Idempotency-Key": "k2"}).status_code == 202
+    generic.post({"title": "x"}, key="k1")
+    assert generic.post({"title": "x"}, key="k2").status_code == 202
     assert Delivery.objects.count() == 2
 
 
 def test_the_whole_idempotency_key_counts(generic: Sender) -> None:
     stem = "k" * 300
-    generic.post({"title": "disk full"}, **{"Idempotency-Key": f"{stem}1"})
-    answer = generic.post({"title": "memory full"}, **{"Idempotency-Key": f"{stem}2"})
+    generic.post({"title": "disk full"}, key=f"{stem}1")
+    answer = generic.post({"title": "memory full"}, key=f"{stem}2")
     assert answer.status_code == 202
     assert Incident.objects.count() == 2
 
 
 def test_two_senders_may_send_the_same_bytes(generic: Sender, alertmanager: Sender) -> None:
-    assert generic.post(batch(fired()), **{"Idempotency-Key": "k"}).status_code == 422
-    assert alertmanager.post(batch(fired()), **{"Idempotency-Key": "k"}).status_code == 202
+    assert generic.post(batch(fired()), key="k").status_code == 422
+    assert alertmanager.post(batch(fired()), key="k").status_code == 202
 
 
 def test_characters_no_database_holds_are_replaced(alertmanager: Sender) -> None:

@@ -1,0 +1,82 @@
+"""The documentation: links resolve, tables equal the code, and nothing names a private place."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from incidents.lifecycle import TRANSITIONS, State
+from incidents.permissions import ROLE_PERMISSIONS, Permission, Role
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "lab/README.md"])
+MADE_BY_TOOLS = {"docs/img/incident.png", "docs/faults.md"}
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def prose(path: Path) -> str:
+    """The page without its code blocks."""
+    return re.sub(r"^ *```.*?^ *```", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors that a forge makes of the headings."""
+    heads = re.findall(r"^#+ (.+)$", prose(path), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+def rows(path: str, header: str) -> list[list[str]]:
+    """The body of the table below `header`."""
+    text = (ROOT / path).read_text(encoding="utf-8")
+    _, found, below = text.partition(header + "\n")
+    assert found, f"{path}: no table {header}"
+    body = below.splitlines()[1:]
+    end = next((i for i, line in enumerate(body) if not line.startswith("|")), len(body))
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in body[:end]]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_relative_links_resolve(page: Path) -> None:
+    for target in LINK.findall(prose(page)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        there = (page.parent / file).resolve() if file else page
+        assert there.is_relative_to(ROOT), target
+        if name(there) in MADE_BY_TOOLS:
+            continue
+        assert there.exists(), f"{name(page)}: {target}"
+        assert not anchor or anchor in anchors(there), f"{name(page)}: {target}"
+
+
+def test_every_page_is_on_the_map() -> None:
+    index = ROOT / "docs/index.md"
+    told = {(index.parent / target).resolve() for target in LINK.findall(prose(index))}
+    pages = set((ROOT / "docs").rglob("*.md")) - {index}
+    assert sorted(map(name, pages - told)) == []
+
+
+def test_the_lifecycle_table_is_the_codes() -> None:
+    told = {
+        State(start): {State(to) for to in ends.split(", ") if to}
+        for start, ends in rows("docs/reference/lifecycle.md", "| From | To |")
+    }
+    assert told == TRANSITIONS
+
+
+def test_every_state_is_explained() -> None:
+    told = {State(state) for state, _ in rows("docs/reference/lifecycle.md", "| State | Means |")}
+    assert told == set(State)
+
+
+def test_the_permission_table_is_the_codes() -> None:
+    header = f"| Permission | {' | '.join(Role)} |"
+    told = {row[0]: row[1:] for row in rows("docs/reference/permissions.md", header)}
+    assert told == {
+        permission: ["yes" if permission in ROLE_PERMISSIONS[role] else "no" for role in Role]
+        for permission in Permission
+    }

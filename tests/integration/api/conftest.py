@@ -1,0 +1,71 @@
+"""Callers: a user's own token and requests as JSON. The small world of remediation is theirs too."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.test import Client
+
+from incidents.commands.access import issue_token
+from incidents.models import Workspace
+from tests.integration.remediation.conftest import (  # noqa: F401 - fixtures
+    make_world,
+    metric,
+    server,
+    world,
+)
+
+Answer = Any  # Django's test response: an HttpResponse with .json()
+
+
+@dataclass(frozen=True)
+class Caller:
+    """One client of the API; an empty token sends no Authorization at all."""
+
+    token: str = ""
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"} if self.token else {}
+
+    def get(self, path: str, **query: object) -> Answer:
+        return Client(headers=self._headers()).get(f"/api/v1{path}", query)
+
+    def post(self, path: str, body: object = None) -> Answer:
+        return Client(headers=self._headers()).post(
+            f"/api/v1{path}", {} if body is None else body, content_type="application/json"
+        )
+
+
+@pytest.fixture(autouse=True)
+def static_root() -> None:
+    """Whitenoise warns of every request when the directory is not there."""
+    Path(settings.STATIC_ROOT).mkdir(exist_ok=True)
+
+
+@pytest.fixture
+def call_as(db: None) -> Callable[[User], Caller]:
+    """A caller with a fresh token of this user, for the one workspace of the user."""
+
+    def caller(user: User) -> Caller:
+        place = Workspace.objects.get(memberships__user=user)
+        _, text = issue_token(user=user, workspace=place, name="test", by=user)
+        return Caller(text)
+
+    return caller
+
+
+def assert_problem(answer: Answer, status: int, *words: str) -> dict[str, Any]:
+    """The answer is a problem document of this status whose detail holds these words."""
+    assert answer.status_code == status, answer.content
+    assert answer["Content-Type"] == "application/problem+json"
+    said: dict[str, Any] = answer.json()
+    assert said["status"] == status
+    assert said["type"] == "about:blank"
+    assert said["title"]
+    for word in words:
+        assert word in said["detail"]
+    return said

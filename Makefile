@@ -27,7 +27,7 @@ test: $(READY)  ## everything that needs no browser and no server
 	$(BIN)/python -m pytest -q -m "not e2e and not live and not slow" -n 2 --dist loadgroup
 
 test-servers: $(READY)  ## the same suite on PostgreSQL + Redis, and what needs real servers
-	tools/test-servers.sh
+	tools/test-servers.sh $(HALF)
 
 check: $(READY)  ## what CI and pre-commit run
 	$(BIN)/ruff check $(SOURCES)
@@ -45,7 +45,7 @@ fix: $(READY)
 
 e2e: $(READY)  ## browser journeys in the system's Chromium
 	tools/chromium.sh
-	$(BIN)/python -m pytest -q -m e2e tests/e2e
+	$(BIN)/python -m pytest -q -m e2e -n 2 --dist loadfile tests/e2e
 
 faults: $(READY)  ## the table of docs/faults.md: every fault of the lab, from injection to verified fix
 	$(BIN)/python -m tools.faults

@@ -20,7 +20,8 @@ class EnvError(Exception):
 
 
 def text(name: str, default: str | None = None) -> str:
-    value = os.environ.get(name, default)  # noqa: TID251 - this module is where it is read
+    """The value; the default when it is unset or empty, as compose files leave it."""
+    value = os.environ.get(name) or default  # noqa: TID251 - this module is where it is read
     if value is None:
         msg = f"{name} is not set; see .env.example"
         raise EnvError(msg)
@@ -109,4 +110,7 @@ def referenced_secret(ref: str) -> str:
     Rows hold the name, never the value, so that a database dump leaks no credential.
     """
     key = "".join(c if c.isalnum() else "_" for c in ref).upper()
+    if key in {"KEY", "KEY_FILE"}:
+        msg = f"{ref!r} would be AIRRA_SECRET_KEY, which signs sessions: choose another name"
+        raise EnvError(msg)
     return secret(f"AIRRA_SECRET_{key}")

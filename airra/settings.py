@@ -12,7 +12,6 @@ VAR_DIR = Path(env.text("AIRRA_VAR_DIR", str(BASE_DIR / "var")))
 VAR_DIR.mkdir(parents=True, exist_ok=True)
 
 DEBUG = env.boolean("AIRRA_DEBUG", default=False)
-EMBEDDED = env.boolean("AIRRA_EMBEDDED", default=False)
 SECRET_KEY = env.secret("AIRRA_SECRET_KEY")
 ALLOWED_HOSTS = env.words("AIRRA_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("AIRRA_TRUSTED_ORIGINS")
@@ -145,6 +144,7 @@ SESSION_COOKIE_HTTPONLY = True
 SECURE_SSL_REDIRECT = USE_HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if USE_HTTPS else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if USE_HTTPS else None
+SECURE_REDIRECT_EXEMPT = [r"^(health|ready|metrics)$"]  # asked from inside, without TLS
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
@@ -166,6 +166,9 @@ STORAGES = {
 }
 MESSAGE_TAGS = {message_levels.ERROR: "red", message_levels.SUCCESS: "green"}
 
+# A worker has no pages: with this it serves its own counters.
+PROMETHEUS_METRICS_EXPORT_PORT = env.integer("AIRRA_METRICS_PORT", 0) or None
+PROMETHEUS_METRICS_EXPORT_ADDRESS = ""
 LOG_LEVEL = env.text("AIRRA_LOG_LEVEL", "INFO").upper()
 LOG_JSON = env.boolean("AIRRA_LOG_JSON", default=True)
 LOGGING_CONFIG = None

@@ -1,10 +1,10 @@
 """The settings of the test suite: the same module, with fast hashing and jobs in the caller."""
 
 import os
-import tempfile
+from pathlib import Path
 
 os.environ.setdefault("AIRRA_SECRET_KEY", "only-for-tests")  # noqa: TID251 - before settings read it
-os.environ.setdefault("AIRRA_VAR_DIR", tempfile.mkdtemp(prefix="airra-test-"))  # noqa: TID251
+os.environ.setdefault("AIRRA_VAR_DIR", str(Path(__file__).parent.parent / "build" / "tests"))  # noqa: TID251
 os.environ.setdefault("AIRRA_LOG_LEVEL", "CRITICAL")  # noqa: TID251
 
 from airra.settings import *  # noqa: F403

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.contrib import admin, messages
+from django.contrib.admin.widgets import AdminSplitDateTime
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, User
 from django.contrib.auth.views import redirect_to_login
-from django.db.models import ForeignKey, Model, QuerySet
+from django.db.models import DateTimeField, ForeignKey, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from incidents.commands import access, audit
@@ -56,10 +57,20 @@ class SettingsSite(admin.AdminSite):
 site = SettingsSite(name="admin")
 
 
+class SplitMoment(AdminSplitDateTime):
+    """Date and time in two boxes, each with a name for readers of screens."""
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__(attrs)
+        for widget, name in zip(self.widgets, ("Date", "Time"), strict=True):
+            widget.attrs["aria-label"] = name
+
+
 class Administered(BaseAdmin):
     """Every right where the user is admin, none elsewhere. Each change leaves an audit row."""
 
     workspace_path = "workspace"
+    formfield_overrides = {DateTimeField: {"widget": SplitMoment}}
 
     def _may(self, request: HttpRequest) -> bool:
         return site.has_permission(request)

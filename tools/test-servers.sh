@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The suite on PostgreSQL + Redis with a separate worker, and the tests that need real servers.
 # Uses the servers of AIRRA_TEST_POSTGRES and AIRRA_TEST_REDIS, or those on the usual local ports,
-# or installs and starts Debian's.
+# or installs and starts Debian's. "suite" or "live" as the argument runs only that half.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 postgres=${AIRRA_TEST_POSTGRES:-postgresql://postgres@127.0.0.1:5432}
@@ -32,5 +32,10 @@ if ! up "$postgres" "$redis" 2>/dev/null; then
 fi
 
 export AIRRA_DATABASE_URL="$postgres/airra_ci" AIRRA_TEST_POSTGRES="$postgres" AIRRA_TEST_REDIS="$redis"
-"$python" -m pytest -q -m "not e2e and not slow and not live" -n 2 --dist loadgroup
-"$python" -m pytest -q -m "live" tests/live
+half=${1:-both}
+if [ "$half" != live ]; then
+  "$python" -m pytest -q -m "not e2e and not slow and not live" -n 2 --dist loadgroup
+fi
+if [ "$half" != suite ]; then
+  "$python" -m pytest -q -m "live" -n 2 --dist loadfile tests/live
+fi

@@ -128,6 +128,13 @@ def ago(at: datetime | None) -> SafeString:
 
 
 @register.filter
+def expiry(at: datetime) -> SafeString:
+    """Expires in 4 m, or expired 4 m ago."""
+    word = "expires" if at > clock.now() else "expired"
+    return format_html("{} {}", word, ago(at))
+
+
+@register.filter
 def age(at: datetime | None) -> SafeString:
     """How long it has lasted: 4 m."""
     return _time(at, quantities.span((clock.now() - at).total_seconds()) if at else "", "age")

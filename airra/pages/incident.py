@@ -8,7 +8,7 @@ from django_htmx.http import ptag
 
 from airra.lib.htmx import render_partial
 from airra.pages.context import shell_of
-from analysis.queries import hypotheses
+from analysis.queries import hypotheses, signals
 from incidents.lifecycle import TRANSITIONS, State
 from incidents.models import Incident
 from incidents.permissions import Permission
@@ -58,6 +58,8 @@ def _context(request: HttpRequest, incident: Incident) -> dict[str, Any]:
         and not (plan.plan and plan.plan.state in LIVE_PLAN),
         "topology": topology.around(incident.service, path=panel.path),
         "alerts": incident_detail.alerts_of(incident),
+        "ranges": list(signals.RANGES),
+        "span": signals.DEFAULT_RANGE,
         "tag": _joined(max((row.id for row in rows), default=0), panel, plan),
     }
 

@@ -15,7 +15,7 @@ from analysis.types import Fact, IncidentContext, Onset, Series, State, Steady
 _HISTORY_S = 900.0
 _MARGIN_S = 60.0  # before the incident's start, in which a cause may already show
 _BASELINE_POINTS = 12
-_FLOOR_SHARE = 0.5  # evidence may be fainter than what alarms
+_FAINTER = 0.6  # of what alarms: evidence may be fainter
 _STATE_S = 60.0
 
 # What the platform reports of each service now: field, query, digits.
@@ -100,8 +100,8 @@ def _judged(
         series,
         split=_split(series, ctx.started_at),
         direction=detector.direction,
-        floor=detector.floor * _FLOOR_SHARE,
-        threshold=detector.sensitivity,
+        floor=detector.floor * _FAINTER,
+        threshold=detector.sensitivity * _FAINTER,
     )
     signal = finer_signal(detector.signal, detector.query)
     peer = series.labels.get("peer", "")

@@ -308,6 +308,9 @@ def _settle(investigation: Investigation, found: Investigated) -> None:
     audit.record("investigation.settled", target=investigation, after=payload)
     _attribute(incident, settlement.hypotheses)
     metrics.INVESTIGATIONS.labels(reasoner=found.reasoner, outcome=settlement.outcome).inc()
+    for direction in ("input", "output", "cache_read"):
+        tokens = found.usage.get(f"{direction}_tokens", 0)
+        metrics.MODEL_TOKENS.labels(model=found.reasoner, direction=direction).inc(tokens)
     investigation_settled.send(sender=Investigation, investigation=investigation)
 
 
@@ -375,6 +378,8 @@ def _give_up(investigation: Investigation) -> None:
         )
     except Conflict:
         return
+    failed = Outcome.COULD_NOT_INVESTIGATE
+    metrics.INVESTIGATIONS.labels(reasoner=investigation.reasoner, outcome=failed).inc()
     incident = investigation.incident
     timeline.record(incident, Kind.PROBLEM, f"{reason}; a person has to look")
     if State.NO_SAFE_ACTION in TRANSITIONS[State(incident.state)]:

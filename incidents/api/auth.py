@@ -11,13 +11,14 @@ from ninja.security import HttpBearer
 from airra.lib import clock
 from incidents.commands.access import digest_of
 from incidents.models import ApiToken, Incident, Workspace
-from incidents.queries.access import visible_incident
+from incidents.permissions import Permission
+from incidents.queries.access import may, visible_incident
 
 _USE_NOTED_EVERY = timedelta(minutes=1)
 
 
 class BearerToken(HttpBearer):
-    """Finds the token by its digest; expired, revoked or of an inactive user: 401."""
+    """Finds the token by its digest; 401 when it has ended, or its user has left the workspace."""
 
     def authenticate(self, request: HttpRequest, token: str) -> ApiToken | None:
         now = clock.now()
@@ -31,7 +32,7 @@ class BearerToken(HttpBearer):
             )
             .first()
         )
-        if found is None:
+        if found is None or not may(found.user, Permission.VIEW, found.workspace):
             return None
         if found.last_used_at is None or now - found.last_used_at > _USE_NOTED_EVERY:
             ApiToken.objects.filter(pk=found.pk).update(last_used_at=now)

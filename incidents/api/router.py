@@ -7,6 +7,7 @@ from ninja import Query, Router, Status
 
 from incidents.api.auth import caller, incident_of, workspace_of
 from incidents.api.schemas import (
+    Cursor,
     EventOut,
     IncidentIn,
     IncidentList,
@@ -14,6 +15,7 @@ from incidents.api.schemas import (
     NoteIn,
     ReasonIn,
     ResolveIn,
+    Text,
 )
 from incidents.commands import incident as commands
 from incidents.commands import service as services
@@ -53,8 +55,8 @@ def index(
     request: HttpRequest,
     state: State | None = None,
     severity: Severity | None = None,
-    service: str = "",
-    cursor: str = "",
+    service: Text = "",
+    cursor: Cursor = "",
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> dict[str, object]:
     items, following = incident_page(

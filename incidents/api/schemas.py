@@ -1,35 +1,57 @@
 """What the API takes and gives, for incidents."""
 
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Annotated, Any
 from uuid import UUID
 
 from ninja import Field, Schema
+from pydantic import AfterValidator, FiniteFloat, StringConstraints
 
 from incidents.lifecycle import Severity, State
 from incidents.models import Incident
 
+# What both databases can store: PostgreSQL refuses NUL, and no JSON holds an infinite number.
+Text = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[^\x00]*$")]
+
+
+def _with_a_moment(cursor: str) -> str:
+    """Refuse a time without an offset, or one that UTC does not have: no database takes those."""
+    if not cursor:
+        return cursor
+    msg = "expected the `next` of an earlier answer"
+    try:
+        moment = datetime.fromisoformat(cursor.partition("~")[0])
+        moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(msg) from error
+    if moment.tzinfo is None:
+        raise ValueError(msg)
+    return cursor
+
+
+Cursor = Annotated[str, AfterValidator(_with_a_moment)]
+
 
 class IncidentIn(Schema):
-    title: str = Field(min_length=1, max_length=200)
-    description: str = Field("", max_length=10_000)
+    title: Text = Field(min_length=1, max_length=200)
+    description: Text = Field("", max_length=10_000)
     severity: Severity = Severity.MEDIUM
-    affected_service: str = Field("", max_length=120, description="Made known when it is new.")
-    metrics_snapshot: dict[str, float] = Field(
+    affected_service: Text = Field("", max_length=120, description="Made known when it is new.")
+    metrics_snapshot: dict[Text, FiniteFloat] = Field(
         default_factory=dict, max_length=200, description="Name to value, as the reporter saw them."
     )
 
 
 class ReasonIn(Schema):
-    reason: str = Field(min_length=1, max_length=1000)
+    reason: Text = Field(min_length=1, max_length=1000)
 
 
 class ResolveIn(Schema):
-    resolution: str = Field(min_length=1, max_length=300)
+    resolution: Text = Field(min_length=1, max_length=300)
 
 
 class NoteIn(Schema):
-    text: str = Field(min_length=1, max_length=10_000)
+    text: Text = Field(min_length=1, max_length=10_000)
 
 
 class IncidentFields(Schema):

@@ -22,7 +22,7 @@ from incidents.permissions import NotPermitted, Permission
 from incidents.queries.access import may, require, visible_incident, workspaces_of
 from incidents.queries.incident_detail import assignable
 from incidents.views.forms import AssignForm, NewIncidentForm, NoteForm, ReasonForm
-from incidents.views.refusals import answers_refusals, person, writes
+from incidents.views.refusals import answers_refusals, overtaken, person, writes
 
 
 def _detail(request: HttpRequest, incident: Incident) -> HttpResponse:
@@ -100,7 +100,11 @@ def reopen(request: HttpRequest, key: str) -> HttpResponse:
     require(request.user, Permission.RESPOND, incident.workspace)
     form = _reason_form(request, "Why it is not over", "Goes to the timeline and the audit log.")
     if request.method == "POST" and form.is_valid():
-        commands.reopen(incident=incident, reason=form.cleaned_data["reason"], by=person(request))
+        reason = form.cleaned_data["reason"]
+        try:
+            commands.reopen(incident=incident, reason=reason, by=person(request))
+        except ValueError as error:
+            return overtaken(request, f"{error}.")
         toast(request, f"{incident.key} is open again.")
         return _detail(request, incident)
     return _step(request, incident, form, heading="Reopen", button="Reopen", icon="rotate-ccw")

@@ -1,6 +1,7 @@
 """How every write is called, and how its refusals are answered, the same way on every page."""
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from typing import Concatenate, ParamSpec
 
@@ -31,10 +32,13 @@ def forbidden(request: HttpRequest, error: NotPermitted) -> HttpResponse:
 
 def overtaken(request: HttpRequest, message: str, newer: object = "") -> HttpResponse:
     """409: the world moved between the look and the click; shows what it is now."""
-    back = request.headers.get("Referer") or request.path
-    return render(
-        request, "409.html", {"reason": message, "newer": newer, "back": back}, status=409
-    )
+    context = {
+        "reason": message,
+        "newer": newer if isinstance(newer, str) else "",
+        "since": newer if isinstance(newer, datetime) else None,
+        "back": request.headers.get("Referer") or request.path,
+    }
+    return render(request, "409.html", context, status=409)
 
 
 def answers_refusals(view: View[P]) -> View[P]:

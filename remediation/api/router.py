@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from ninja import Query, Router, Status
 
 from incidents.api.auth import caller, workspace_of
+from incidents.api.schemas import Cursor
 from remediation.api.schemas import (
     ApprovalList,
     ApprovalOut,
@@ -28,7 +29,7 @@ actions = Router(tags=["actions"])
 
 @approvals.get("/pending", response=ApprovalList, summary="What waits for a decision")
 def pending(
-    request: HttpRequest, cursor: str = "", limit: Annotated[int, Query(ge=1, le=200)] = 50
+    request: HttpRequest, cursor: Cursor = "", limit: Annotated[int, Query(ge=1, le=200)] = 50
 ) -> dict[str, Any]:
     """Soonest to expire first."""
     items, following = api.pending(workspace_of(request), cursor=cursor, limit=limit)

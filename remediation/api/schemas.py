@@ -6,6 +6,7 @@ from uuid import UUID
 
 from ninja import Field, Schema
 
+from incidents.api.schemas import Text
 from remediation.models import Approval, Execution, Plan
 from remediation.types import Mode
 
@@ -121,12 +122,12 @@ class ApprovalList(Schema):
 class ApproveIn(Schema):
     approved_by: str = Field(description="The user name of the token's own user.")
     execution_mode: Mode = Field(description="`dry_run` changes nothing; `live` does.")
-    comment: str = Field("", max_length=1000, description="Needed for high risk.")
+    comment: Text = Field("", max_length=1000, description="Needed for high risk.")
 
 
 class RejectIn(Schema):
     rejected_by: str = Field("", description="The user name of the token's own user.")
-    comment: str = Field(min_length=1, max_length=1000)
+    comment: Text = Field(min_length=1, max_length=1000)
 
 
 class DecisionOut(Schema):

@@ -44,7 +44,7 @@ def follow(execution: Execution) -> None:
         reason=execution.error or execution.verdict_reason,
         workspace_id=execution.plan.incident.workspace_id,
     )
-    if state in _PLAN_ENDS:
+    if state in _PLAN_ENDS or state is _S.UNKNOWN:
         metrics.EXECUTIONS.labels(action=execution.plan.action, state=state).inc()
     if execution.kind == Execution.Kind.UNDO:
         _follow_undo(execution, state)

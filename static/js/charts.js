@@ -9,12 +9,18 @@ function colour(name) {
   return getComputedStyle(probe).color;
 }
 
+const BINARY = ["B", "KiB", "MiB", "GiB", "TiB"];
+const plain = (value) => Number(value.toPrecision(3)).toLocaleString("en-GB", { maximumFractionDigits: 6 });
+
+// The words of airra/lib/quantities.py, for axes and captions.
 function readable(unit, value) {
   if (value === null || value === undefined) return "no data";
-  if (unit === "ratio") return `${(value * 100).toPrecision(3)} %`;
-  if (unit === "bytes") return `${(value / 1024 ** 2).toPrecision(3)} MiB`;
-  if (unit === "s") return value < 1 ? `${(value * 1000).toPrecision(3)} ms` : `${value.toPrecision(3)} s`;
-  return `${Number(value.toPrecision(3))} ${unit}`;
+  if (unit === "ratio") return `${plain(value * 100)} %`;
+  if (unit === "s") return Math.abs(value) < 1 ? `${plain(value * 1000)} ms` : `${plain(value)} s`;
+  if (unit === "1/s") return `${plain(value)}/s`;
+  if (unit !== "bytes") return `${plain(value)} ${unit}`.trim();
+  const step = Math.min(BINARY.length - 1, Math.max(0, Math.floor(Math.log2(Math.abs(value) || 1) / 10)));
+  return `${plain(value / 1024 ** step)} ${BINARY[step]}`;
 }
 
 function marksOf(chart, marks) {

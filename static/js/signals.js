@@ -2,6 +2,8 @@
 import { draw, summary } from "./charts.js";
 
 const host = document.getElementById("charts");
+const legend = document.querySelector("#signals .legend");
+const ranges = document.getElementById("ranges");
 const REFRESH_MS = 15_000;
 let plots = [];
 
@@ -12,10 +14,16 @@ function element(tag, properties, ...children) {
 }
 
 function problem(text, lastOk) {
-  const since = lastOk ? ` Last good answer ${new Date(lastOk).toUTCString()}.` : "";
-  const retry = element("button", { type: "button", className: "btn", textContent: "Retry" });
-  retry.addEventListener("click", () => show());
-  return element("div", { className: "banner tone-red" }, element("span", { textContent: text + since }), retry);
+  const banner = document.getElementById("signals-problem").content.cloneNode(true).firstElementChild;
+  const words = banner.querySelector(".words");
+  words.append(text);
+  if (lastOk) {
+    const utc = `${lastOk.slice(0, 19).replace("T", " ")} UTC`;
+    const time = element("time", { dateTime: lastOk, title: utc, textContent: utc });
+    words.append(" Last good answer ", time, ".");
+  }
+  banner.querySelector("button").addEventListener("click", () => show());
+  return banner;
 }
 
 function figureOf(chart, marks) {
@@ -34,10 +42,12 @@ function figureOf(chart, marks) {
 async function show() {
   let signals;
   try {
-    const answer = await fetch(host.dataset.src, { headers: { Accept: "application/json" } });
+    const range = ranges.querySelector("[aria-current]").dataset.range;
+    const answer = await fetch(`${host.dataset.src}?range=${range}`, { headers: { Accept: "application/json" } });
     if (!answer.ok) throw new Error(`AIRRA answered ${answer.status}`);
     signals = await answer.json();
   } catch (error) {
+    legend.hidden = true;
     host.replaceChildren(problem(`The signals could not be fetched: ${error.message}.`, ""));
     return;
   }
@@ -47,8 +57,10 @@ async function show() {
   const broken = Object.groupBy(signals.charts.filter((chart) => chart.error), (chart) => `${chart.source}: ${chart.error}.`);
   const problems = Object.entries(broken).map(([text, charts]) =>
     problem(`${text} Not shown: ${charts.map((chart) => chart.title).join(", ")}.`, charts[0].last_ok_at));
-  const figures = [...problems, ...signals.charts.filter((chart) => !chart.error).map((chart) => figureOf(chart, signals.marks))];
+  const plotted = signals.charts.filter((chart) => !chart.error).map((chart) => figureOf(chart, signals.marks));
+  const figures = [...problems, ...plotted];
   const empty = element("p", { className: "small muted", textContent: "No detector watches the service of this incident." });
+  legend.hidden = plotted.length === 0;
   host.replaceChildren(...(figures.length ? figures : [empty]));
   host.querySelectorAll("details").forEach((each, i) => { each.open = open[i] ?? false; });
 }
@@ -57,6 +69,15 @@ function isQuiet() {
   const paused = document.getElementById("pause-live")?.getAttribute("aria-pressed") === "true";
   return document.hidden || paused || host.contains(document.activeElement);
 }
+
+ranges?.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-range]");
+  if (!link || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey) return;
+  event.preventDefault();
+  for (const each of ranges.querySelectorAll("a")) each.removeAttribute("aria-current");
+  link.setAttribute("aria-current", "true");
+  show();
+});
 
 if (host) {
   await show();

@@ -116,6 +116,8 @@ def second_question(who: dict[str, User]) -> None:
         reversibility="exact_undo",
         undo={"action": "rollback", "service": "checkout", "params": {"to_revision": "v4.2.0"}},
         plan_hash="b" * 64,
+        decision_reasons=["high risk: two people decide"],
+        checks=[{"name": "Target", "ok": True, "detail": "exactly one: checkout"}],
         requested_by=who["responder"],
     )
     remediation.approval(

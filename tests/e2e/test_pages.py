@@ -12,11 +12,12 @@ from urllib.parse import parse_qs
 from uuid import UUID
 
 import pytest
+from django.template.loader import render_to_string
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import SHOTS, SIZES, Visitor
 from tests.e2e.seed import sample
-from tools.stack import PASSWORD, ROOT, Stack, answers, wait_for
+from tools.stack import PASSWORD, Stack, answers, wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -158,7 +159,7 @@ def problems_of(visitor: Visitor, name: str, *, shot: str) -> list[str]:
     """What is wrong with the page as it stands: complaints, axe findings, sideways scrolling."""
     page = visitor.page
     if page.locator("#charts").count():
-        page.wait_for_selector("#charts figure, #charts .banner, #charts p", timeout=5000)
+        page.wait_for_selector("#charts > :not(.skeleton)", timeout=5000)
         page.wait_for_timeout(150)
     visitor.shot(shot)
     found = [*visitor.complaints, *visitor.axe()]
@@ -190,7 +191,7 @@ def test_error_pages(browser: Browser, site: Stack, dark: bool, size: str) -> No
     variant = f"{size}-{'dark' if dark else 'light'}"
     visitor = Visitor(browser, site.url, dark=dark, size=size)
     visitor.sign_in("viewer")
-    broken = (ROOT / "templates" / "500.html").read_text(encoding="utf-8")
+    broken = render_to_string("500.html")
     visitor.page.route("**/broken/", lambda route: route.fulfill(status=500, body=broken))
     problems: list[str] = []
     paths = {"403": f"/incidents/{key_in(site, 'open')}/resolve/", "404": "/incidents/INC-99999/"}

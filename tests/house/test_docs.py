@@ -20,7 +20,8 @@ def name(path: Path) -> str:
 
 def prose(path: Path) -> str:
     """The page without its code blocks."""
-    return re.sub(r"^ *```.*?^ *```", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
+    text = path.read_text(encoding="utf-8")
+    return re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL)
 
 
 def anchors(path: Path) -> set[str]:

@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import yaml
@@ -118,7 +119,7 @@ def test_the_reference_tells_what_a_file_may_hold() -> None:
 
 def test_the_example_explains_each_variable_above_it() -> None:
     lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
-    for above, line in zip(lines, lines[1:], strict=False):
+    for above, line in pairwise(lines):
         if re.match(r"(# )?[A-Z_]+(<NAME>)?=", line):
             assert re.match(r"# [^-=]", above), f"{line}: no comment above it"
             assert not re.match(r"(# )?[A-Z_]+=", above), f"{line}: no comment above it"

@@ -191,7 +191,8 @@ def _busier(scene: Scene, entity: str, callee: str) -> bool:
 def _unexplained(scene: Scene, entity: str) -> Iterator[HypothesisDraft]:
     """It fails, and nothing it calls and nothing that was measured says why."""
     symptom = scene.main_symptom(entity)
-    if symptom is None or not scene.symptoms(entity):
+    is_explained = any(scene.onset(entity, signal) for signal in OWN)
+    if symptom is None or not scene.symptoms(entity) or is_explained:
         return
     score = 0.2 + _standing(scene, entity) - (1.5 if _is_victim(scene, entity) else 0.0)
     statement = f"something inside {entity} that is not measured raises its {symptom.signal}"

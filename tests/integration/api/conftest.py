@@ -1,4 +1,4 @@
-"""Callers: a user's own token and requests as JSON. The small world of remediation is theirs too."""
+"""Callers: a user's own token, and requests as JSON; and the small world of remediation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Caller:
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"} if self.token else {}
 
-    def get(self, path: str, **query: object) -> Answer:
+    def get(self, path: str, **query: str | int) -> Answer:
         return Client(headers=self._headers()).get(f"/api/v1{path}", query)
 
     def post(self, path: str, body: object = None) -> Answer:

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
 
 from airra.lib import clock
 from incidents.commands.access import issue_token, revoke_token
@@ -28,8 +29,6 @@ def test_without_a_known_token_nobody_is_let_in(token: str) -> None:
 
 
 def test_a_session_is_no_token(viewer: User) -> None:
-    from django.test import Client
-
     client = Client()
     client.force_login(viewer)
     assert_problem(client.get("/api/v1/incidents"), 401)

@@ -1,10 +1,12 @@
 """Template builtins: icons, pills, times and numbers. What a template may not compute itself."""
 
 from datetime import datetime
+from urllib.parse import quote
 
 from django import template
 from django.forms import BoundField
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -84,6 +86,12 @@ def icon(name: str, label: str = "") -> SafeString:
 
 
 @register.simple_tag
+def service_url(name: str) -> str:
+    """The page of a service, whatever its sender calls it: `team/payments` stays one segment."""
+    return reverse("incidents:service", args=[quote(str(name), safe="")])
+
+
+@register.simple_tag
 def severity(value: str) -> SafeString:
     mark = icon(_SEVERITIES.get(value, "info"))
     return format_html('<span class="pill {}">{}{}</span>', value, mark, words(value))
@@ -131,7 +139,7 @@ def ago(at: datetime | None) -> SafeString:
 def expiry(at: datetime) -> SafeString:
     """Expires in 4 m, or expired 4 m ago."""
     word = "expires" if at > clock.now() else "expired"
-    return format_html("{} {}", word, ago(at))
+    return _time(at, f"{word} {quantities.ago(at, clock.now())}", "expiry")
 
 
 @register.filter

@@ -1,6 +1,8 @@
 """The incident page: one response from three apps' queries, at most twelve of them."""
 
+from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -8,6 +10,7 @@ from django_htmx.http import ptag
 
 from airra.lib.htmx import render_partial
 from airra.pages.context import shell_of
+from analysis.models import Investigation
 from analysis.queries import hypotheses, signals
 from incidents.lifecycle import TRANSITIONS, State
 from incidents.models import Incident
@@ -33,10 +36,31 @@ def _stage_times(panel: hypotheses.Panel, plan: plans.PlanPanel) -> dict[State, 
     }
 
 
-def _context(request: HttpRequest, incident: Incident) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Look:
+    """What both the polling tag and the page need; looked up once a request."""
+
+    incident: Incident
+    run: Investigation | None
+    plan: plans.PlanPanel
+
+
+_looks: WeakKeyDictionary[HttpRequest, Look] = WeakKeyDictionary()
+
+
+def _look(request: HttpRequest, key: str) -> Look:
+    look = _looks.get(request)
+    if look is None:
+        incident = visible_incident(request.user, key)
+        look = Look(incident, hypotheses.latest(incident), plans.panel(incident))
+        _looks[request] = look
+    return look
+
+
+def _context(request: HttpRequest, look: Look) -> dict[str, Any]:
     """Everything the live part shows."""
-    panel = hypotheses.panel(incident)
-    plan = plans.panel(incident)
+    incident, plan = look.incident, look.plan
+    panel = hypotheses.panel_of(look.run)
     permissions = shell_of(request).permissions.get(incident.workspace_id, frozenset())
     may_respond = Permission.RESPOND in permissions
     rows = timeline.events_for(incident)
@@ -78,19 +102,17 @@ def _joined(newest_event: int, panel: hypotheses.Panel, plan: plans.PlanPanel) -
 
 
 def incident_page(request: HttpRequest, key: str) -> HttpResponse:
-    incident = visible_incident(request.user, key)
-    context = _context(request, incident) | {"note_form": NoteForm()}
+    context = _context(request, _look(request, key)) | {"note_form": NoteForm()}
     return render(request, "incidents/detail.html", context)
 
 
 def _tag(request: HttpRequest, key: str) -> str:
-    incident = visible_incident(request.user, key)
-    panel = hypotheses.Panel(hypotheses.latest(incident))
-    return _joined(incident_detail.newest_event_id(incident), panel, plans.panel(incident))
+    look = _look(request, key)
+    newest = incident_detail.newest_event_id(look.incident)
+    return _joined(newest, hypotheses.Panel(look.run), look.plan)
 
 
 @ptag(_tag)
 def incident_live(request: HttpRequest, key: str) -> HttpResponse:
-    incident = visible_incident(request.user, key)
-    context = _context(request, incident) | {"note_form": NoteForm()}
+    context = _context(request, _look(request, key)) | {"note_form": NoteForm()}
     return render_partial(request, "incidents/detail.html", "live", context)

@@ -33,6 +33,7 @@ def _rows(request: HttpRequest, filters: queries.Filters) -> dict[str, Any]:
         "filters": filters,
         "tabs": tabs,
         "rows": [ListRow(incident, causes.get(incident.pk)) for incident in page.rows],
+        "may_acknowledge": any(i.is_live and not i.acknowledged_at for i in page.rows),
         "query": request.GET.urlencode(),
         "next": page.next_cursor and filters.as_query(after=page.next_cursor),
         "is_first_page": after is None,

@@ -1,5 +1,7 @@
 """One service: where it stands, what is around it, what watches it, what happened to it."""
 
+from urllib.parse import unquote
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -9,7 +11,7 @@ from remediation.queries.runbooks import for_service
 
 
 def service_page(request: HttpRequest, name: str) -> HttpResponse:
-    found = services.visible_service(request.user, name)
+    found = services.visible_service(request.user, unquote(name))
     context = {
         "service": found,
         "topology": topology.around(found),

@@ -169,7 +169,11 @@ class TopCause:
 
 def panel(incident: Incident) -> Panel:
     """The newest investigation with its hypotheses and ledger. Three queries."""
-    run = latest(incident)
+    return panel_of(latest(incident))
+
+
+def panel_of(run: Investigation | None) -> Panel:
+    """One investigation with its hypotheses and ledger. Two queries."""
     if run is None:
         return Panel()
     hypotheses = list(

@@ -76,19 +76,21 @@ def events(request: HttpRequest, key: str) -> list[TimelineEvent]:
     return list(incident_of(request, key).events.order_by("id"))
 
 
-@router.post("/{key}/acknowledge", response=IncidentOut)
+@router.post(
+    "/{key}/acknowledge", response=IncidentOut, summary="Take it on; 409 when somebody was first"
+)
 def acknowledge(request: HttpRequest, key: str) -> Incident:
     return commands.acknowledge(incident=incident_of(request, key), by=caller(request))
 
 
-@router.post("/{key}/resolve", response=IncidentOut)
+@router.post("/{key}/resolve", response=IncidentOut, summary="End it")
 def resolve(request: HttpRequest, key: str, given: ResolveIn) -> Incident:
     return commands.resolve(
         incident=incident_of(request, key), resolution=given.resolution, by=caller(request)
     )
 
 
-@router.post("/{key}/reopen", response=IncidentOut)
+@router.post("/{key}/reopen", response=IncidentOut, summary="Bring a resolved one back")
 def reopen(request: HttpRequest, key: str, given: ReasonIn) -> Incident:
     return commands.reopen(
         incident=incident_of(request, key), reason=given.reason, by=caller(request)

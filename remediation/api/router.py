@@ -36,7 +36,7 @@ def pending(
     return {"items": items, "next": following}
 
 
-@approvals.get("/{approval_id}", response=ApprovalOut)
+@approvals.get("/{approval_id}", response=ApprovalOut, summary="One approval")
 def one(request: HttpRequest, approval_id: UUID) -> Approval:
     return api.approval(workspace_of(request), approval_id)
 
@@ -52,7 +52,7 @@ def approve(request: HttpRequest, approval_id: UUID, given: ApproveIn) -> dict[s
     return {"approval": api.approval(workspace_of(request), approval_id), "execution": execution}
 
 
-@approvals.post("/{approval_id}/reject", response=DecisionOut)
+@approvals.post("/{approval_id}/reject", response=DecisionOut, summary="Decide against the plan")
 def reject(request: HttpRequest, approval_id: UUID, given: RejectIn) -> dict[str, Any]:
     found = api.approval(workspace_of(request), approval_id)
     if given.rejected_by:

@@ -9,13 +9,14 @@ function span(seconds) {
 
 function words(mode, seconds) {
   if (mode === "age") return span(seconds);
-  if (Math.abs(seconds) < 1) return "now";
-  return seconds > 0 ? `${span(seconds)} ago` : `in ${span(-seconds)}`;
+  const when = seconds > 0 ? `${span(seconds)} ago` : `in ${span(-seconds)}`;
+  if (mode === "expiry") return seconds > 0 ? `expired ${when}` : `expires ${when}`;
+  return Math.abs(seconds) < 1 ? "now" : when;
 }
 
 function refresh() {
   if (document.hidden) return;
-  for (const time of document.querySelectorAll('time[data-time="ago"], time[data-time="age"]')) {
+  for (const time of document.querySelectorAll('time[data-time="ago"], time[data-time="age"], time[data-time="expiry"]')) {
     const text = words(time.dataset.time, (Date.now() - Date.parse(time.dateTime)) / 1000);
     if (time.textContent !== text) time.textContent = text;
   }

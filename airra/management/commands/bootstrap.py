@@ -69,7 +69,10 @@ class Command(BaseCommand):
 
 
 def connect_lab(workspace: Workspace, url: str) -> None:
-    """The lab's read APIs as four connectors, its control API as the action endpoint."""
+    """The lab's read APIs as four connectors, its control API as the action endpoint.
+
+    Their addresses follow the lab, which may have moved to another port since.
+    """
     metrics_url = env.text("AIRRA_LAB_PROMETHEUS_URL", url)
     for kind, address in (
         (Connector.Kind.PROMETHEUS, metrics_url),
@@ -77,10 +80,10 @@ def connect_lab(workspace: Workspace, url: str) -> None:
         (Connector.Kind.JAEGER, url),
         (Connector.Kind.CHANGES, url),
     ):
-        Connector.objects.get_or_create(
+        Connector.objects.update_or_create(
             workspace=workspace, name=f"lab-{kind}", defaults={"kind": kind, "url": address}
         )
-    ActionEndpoint.objects.get_or_create(
+    ActionEndpoint.objects.update_or_create(
         workspace=workspace,
         name="lab",
         defaults={"url": f"{url}/control/v1", "secret_ref": "LAB_CONTROL"},

@@ -181,6 +181,28 @@ def _load(scene: Scene, entity: str, mechanism: Mechanism) -> Iterator[ClaimDraf
             return
 
 
+def _shared(scene: Scene, entity: str) -> Iterator[ClaimDraft]:
+    """Another caller waits for the same callee: then its load may be what slows both."""
+    for callee in scene.hurting_callees(entity):
+        for other in scene.callers(callee):
+            edge = scene.edge(other, callee)
+            if other == entity or edge is None or not scene.is_hurt_by(other, callee):
+                continue
+            if edge.calls_during and scene.ledger.seq_of(edge):
+                yield ClaimDraft(
+                    "threshold",
+                    f"{other} waits for {callee} as well: {edge.latency_during_s:.2f} s a call",
+                    _cite(scene, edge),
+                    {
+                        "edge": [other, callee],
+                        "field": "latency_during_s",
+                        "op": ">",
+                        "value": edge.latency_before_s,
+                    },
+                    is_for=False,
+                )
+
+
 def _against(
     scene: Scene,
     entity: str,
@@ -205,8 +227,11 @@ def _against(
                     },
                     is_for=False,
                 )
-    first = scene.onsets[0] if scene.onsets else None
-    if shift and first and first.entity != entity and first.signal in OWN:
+    if mechanism is Mechanism.DEPENDENCY:
+        yield from _shared(scene, entity)
+    # A resource of somebody else that ran out earlier needs no help from this one.
+    first = next((o for o in scene.onsets if o.signal in OWN and o.entity != entity), None)
+    if shift and first:
         yield ClaimDraft(
             "onset_before",
             f"{first.signal} of {first.entity} shifted before it",

@@ -5,6 +5,9 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from airra.lib import clock
 from incidents.commands import audit
@@ -38,6 +41,7 @@ def test_incident_list(queries_of: Count, responder: User) -> None:
 
 
 def test_incident_page(queries_of: Count, story: Incident, responder: User) -> None:
+    assert story.service is not None
     paths = (f"/incidents/{story.key}/", f"/incidents/{story.key}/live/")
     with_one = [queries_of(path) for path in paths]
     for number in range(MANY):
@@ -49,9 +53,18 @@ def test_incident_page(queries_of: Count, story: Incident, responder: User) -> N
     for number in range(6, MANY):
         row = analysis.evidence(run, number)
         analysis.claim(run.hypotheses.earliest("rank"), f"claim {number}", row)
-    with_many = [queries_of(path) for path in paths]
+    page, live = with_many = [queries_of(path) for path in paths]
     assert with_many == with_one
-    assert max(with_many) <= BUDGET
+    assert page <= BUDGET
+    assert live <= BUDGET + 1  # the newest event, for the tag
+
+
+def test_an_idle_poll_is_cheaper(as_approver: Client, story: Incident) -> None:
+    path = f"/incidents/{story.key}/live/"
+    tag = as_approver.get(path).headers["HX-PTag"]
+    with CaptureQueriesContext(connection) as seen:
+        assert as_approver.get(path, headers={"HX-PTag": tag}).status_code == 304
+    assert len(seen.captured_queries) <= 7
 
 
 def waiting(number: int) -> None:

@@ -8,8 +8,9 @@ os.environ.setdefault("AIRRA_VAR_DIR", str(Path(__file__).parent.parent / "build
 os.environ.setdefault("AIRRA_LOG_LEVEL", "CRITICAL")  # noqa: TID251
 
 from airra.settings import *  # noqa: F403
-from airra.settings import CACHES, STORAGES
+from airra.settings import CACHES, STATIC_ROOT, STORAGES
 
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise warns without it
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CELERY_TASK_ALWAYS_EAGER = True
 CELERY_TASK_EAGER_PROPAGATES = True

@@ -10,7 +10,9 @@ import json
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -196,14 +198,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("faults", nargs="*", help="only these; all of them by default")
     parser.add_argument("--var", type=Path, help="keep logs and databases here")
+    parser.add_argument("--jobs", type=int, default=1, help="so many shops side by side")
     args = parser.parse_args()
     var = args.var or Path(tempfile.mkdtemp(prefix="airra-faults-"))
     rows: list[Row] = []
     say(HEAD)
     say("|" + "---|" * (HEAD.count("|") - 1))
-    for name in args.faults or names_in(var):
-        rows.append(fresh(name, var))
-        say("| " + " | ".join(rows[-1].cells()) + " |")
+    with ThreadPoolExecutor(args.jobs) as pool:
+        for row in pool.map(partial(fresh, var=var), args.faults or names_in(var)):
+            rows.append(row)
+            say("| " + " | ".join(row.cells()) + " |")
     say(json.dumps({"faults": [asdict(row) for row in rows]}))
 
 

@@ -250,22 +250,33 @@ def _claim_row(row: Mapping[str, Any]) -> ClaimRow:
 
 
 def top_causes(incident_ids: Collection[UUID]) -> dict[UUID, TopCause]:
-    """The best hypothesis of the newest investigation of each incident. One query."""
+    """The best hypothesis of the newest finished investigation of each incident. One query."""
     found = (
-        Hypothesis.objects.filter(investigation__incident__in=incident_ids)
-        .exclude(verdict=Hypothesis.Verdict.RULED_OUT)
-        .exclude(state=HypothesisState.REFUTED)
-        .select_related("investigation")
-        .order_by("investigation__created_at", "-rank")
-    )
+        Investigation.objects.filter(incident__in=incident_ids)
+        .exclude(state__in=Investigation.LIVE)
+        .order_by("created_at", "-hypotheses__rank")
+        .values(
+            "pk", "incident_id", "outcome", "hypotheses__statement", "hypotheses__confidence",
+            "hypotheses__verdict", "hypotheses__state",
+        )
+    )  # fmt: skip
     causes: dict[UUID, TopCause] = {}
-    for hypothesis in found:  # later and better ranked ones overwrite earlier ones
-        run = hypothesis.investigation
-        causes[run.incident_id] = TopCause(
-            statement=hypothesis.statement,
-            confidence=hypothesis.confidence,
-            abstained=run.outcome in ABSTAINED,
-            confirmed=hypothesis.verdict == Hypothesis.Verdict.CONFIRMED,
+    seen: set[UUID] = set()
+    for row in found:  # later and better ranked ones overwrite earlier ones
+        about, abstained = row["incident_id"], row["outcome"] in ABSTAINED
+        if row["pk"] not in seen:  # a newer investigation: what the one before said is over
+            seen.add(row["pk"])
+            causes.pop(about, None)
+            if abstained:
+                causes[about] = TopCause("", 0.0, abstained=True, confirmed=False)
+        verdict, state = str(row["hypotheses__verdict"]), row["hypotheses__state"]
+        if verdict == "ruled_out" or state in {None, "refuted"}:
+            continue
+        causes[about] = TopCause(
+            statement=row["hypotheses__statement"],
+            confidence=row["hypotheses__confidence"],
+            abstained=abstained,
+            confirmed=verdict == "confirmed",
         )
     return causes
 

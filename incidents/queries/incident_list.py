@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -70,8 +70,8 @@ class Cursor:
     def parse(cls, text: str) -> "Cursor | None":
         moment, _, key = text.partition("~")
         try:
-            return cls(datetime.fromisoformat(moment), UUID(key))
-        except ValueError:
+            return cls(datetime.fromisoformat(moment).astimezone(UTC), UUID(key))
+        except (ValueError, OverflowError):
             return None
 
     def __str__(self) -> str:

@@ -6,7 +6,6 @@ A new route or operation without a row here fails: somebody has to say who may u
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -191,7 +190,6 @@ class Cast:
 
 @pytest.fixture
 def cast() -> Cast:
-    Path(settings.STATIC_ROOT).mkdir(exist_ok=True)
     about = story.with_story()
     here, there = about.workspace, make.workspace("elsewhere")
     people = {

@@ -138,24 +138,36 @@ def _logged(scene: Scene, entity: str) -> Iterator[ClaimDraft]:
         )
 
 
+def _slow_call(
+    scene: Scene, src: str, dst: str, words: str, *, is_for: bool = True
+) -> Iterator[ClaimDraft]:
+    """That calls of one service to another take longer than before, where traces tell."""
+    edge = scene.edge(src, dst)
+    if edge is None or not edge.calls_during or not scene.ledger.seq_of(edge):
+        return
+    told = (
+        f"{edge.latency_during_s:.2f} s a call, before {edge.latency_before_s:.2f} s; "
+        f"{edge.error_share_during:.0%} fail"
+    )
+    yield ClaimDraft(
+        "threshold",
+        f"{words}: {told}",
+        _cite(scene, edge),
+        {
+            "edge": [src, dst],
+            "field": "latency_during_s",
+            "op": ">",
+            "value": edge.latency_before_s,
+        },
+        is_for=is_for,
+    )
+
+
 def _callee(scene: Scene, entity: str, mechanism: Mechanism) -> Iterator[ClaimDraft]:
     if mechanism is not Mechanism.DEPENDENCY:
         return
     for callee in scene.hurting_callees(entity):
-        edge = scene.edge(entity, callee)
-        if edge is not None and edge.calls_during and scene.ledger.seq_of(edge):
-            yield ClaimDraft(
-                "threshold",
-                f"calls from {entity} to {callee} take {edge.latency_during_s:.2f} s, "
-                f"before {edge.latency_before_s:.2f} s; {edge.error_share_during:.0%} fail",
-                _cite(scene, edge),
-                {
-                    "edge": [entity, callee],
-                    "field": "latency_during_s",
-                    "op": ">",
-                    "value": edge.latency_before_s,
-                },
-            )
+        yield from _slow_call(scene, entity, callee, f"{entity} waits for {callee}")
     for callee, onset in scene.calls_failing(entity):
         yield ClaimDraft(
             "threshold",
@@ -185,22 +197,9 @@ def _shared(scene: Scene, entity: str) -> Iterator[ClaimDraft]:
     """Another caller waits for the same callee: then its load may be what slows both."""
     for callee in scene.hurting_callees(entity):
         for other in scene.callers(callee):
-            edge = scene.edge(other, callee)
-            if other == entity or edge is None or not scene.is_hurt_by(other, callee):
-                continue
-            if edge.calls_during and scene.ledger.seq_of(edge):
-                yield ClaimDraft(
-                    "threshold",
-                    f"{other} waits for {callee} as well: {edge.latency_during_s:.2f} s a call",
-                    _cite(scene, edge),
-                    {
-                        "edge": [other, callee],
-                        "field": "latency_during_s",
-                        "op": ">",
-                        "value": edge.latency_before_s,
-                    },
-                    is_for=False,
-                )
+            if other != entity and scene.is_hurt_by(other, callee):
+                words = f"{other} waits for {callee} as well"
+                yield from _slow_call(scene, other, callee, words, is_for=False)
 
 
 def _against(
@@ -212,21 +211,7 @@ def _against(
 ) -> Iterator[ClaimDraft]:
     if mechanism is not Mechanism.DEPENDENCY and trigger is None:
         for callee in scene.hurting_callees(entity):
-            edge = scene.edge(entity, callee)
-            if edge is not None and edge.calls_during and scene.ledger.seq_of(edge):
-                yield ClaimDraft(
-                    "threshold",
-                    f"it waits for {callee}: {edge.latency_during_s:.2f} s a call, "
-                    f"{edge.error_share_during:.0%} failing",
-                    _cite(scene, edge),
-                    {
-                        "edge": [entity, callee],
-                        "field": "latency_during_s",
-                        "op": ">",
-                        "value": edge.latency_before_s,
-                    },
-                    is_for=False,
-                )
+            yield from _slow_call(scene, entity, callee, f"it waits for {callee}", is_for=False)
     if mechanism is Mechanism.DEPENDENCY:
         yield from _shared(scene, entity)
     # A resource of somebody else that ran out earlier needs no help from this one.

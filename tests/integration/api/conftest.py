@@ -2,11 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 
@@ -38,12 +36,6 @@ class Caller:
         return Client(headers=self._headers()).post(
             f"/api/v1{path}", {} if body is None else body, content_type="application/json"
         )
-
-
-@pytest.fixture(autouse=True)
-def static_root() -> None:
-    """Whitenoise warns of every request when the directory is not there."""
-    Path(settings.STATIC_ROOT).mkdir(exist_ok=True)
 
 
 @pytest.fixture

@@ -3,11 +3,9 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoCaptureOnCommitCallbacks
@@ -58,12 +56,6 @@ class Sender:
     def episodes(self) -> list[str]:
         found = Alert.objects.filter(integration=self.integration).order_by("starts_at")
         return list(found.values_list("status", flat=True))
-
-
-@pytest.fixture(autouse=True)
-def static_root() -> None:
-    """Whitenoise warns of every request when the directory is not there."""
-    Path(settings.STATIC_ROOT).mkdir(exist_ok=True)
 
 
 @pytest.fixture

@@ -1,12 +1,16 @@
 """The Celery application: queues, the beat schedule, and how the embedded default differs."""
 
+import os
+
 from celery import Celery
 from celery.signals import setup_logging
 from django.conf import settings
 
 from airra.lib.logging import configure
 
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "airra.settings")  # noqa: TID251 - Django's own
 app = Celery("airra")
+app.set_default()  # the current app is one per thread; web threads have none and take this one
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 

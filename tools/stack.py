@@ -106,7 +106,8 @@ class Stack:
             ours["AIRRA_DATABASE_URL"] = self.database_url
         if self.redis_url:
             ours["AIRRA_REDIS_URL"] = self.redis_url
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("AIRRA_")}  # noqa: TID251
+        foreign = ("AIRRA_", "DJANGO_SETTINGS_MODULE", "PYTEST_")  # a test run's own settings
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}  # noqa: TID251
         return {**inherited, **ours, **self.settings}
 
     def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:

@@ -118,7 +118,7 @@ class HttpClient:
             with self._client.stream(method, path, **kwargs) as response:
                 return Answer(response.status_code, response.headers, self._capped(response))
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.UnsupportedProtocol) as error:
-            msg = f"cannot connect to {self._client.base_url}: {error}"
+            msg = f"cannot connect: {error}"
             raise HttpError(Failure.UNREACHABLE, msg) from error
         except httpx2.TimeoutException as error:
             msg = f"{method} {path}: no answer in time"

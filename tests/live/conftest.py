@@ -29,10 +29,14 @@ def postgres_url() -> Iterator[str]:
 
 
 @pytest.fixture
-def redis_url() -> Iterator[str]:
-    """A Redis database number nobody else uses, emptied before and after."""
+def redis_url(worker_id: str) -> Iterator[str]:
+    """A Redis database number nobody else uses, emptied before and after.
+
+    One for each worker of the test run: two installations on one broker steal each other's jobs.
+    """
     base = urlsplit(REDIS)
-    url = f"redis://{base.netloc}/11"
+    number = 10 + int(worker_id.removeprefix("gw") if worker_id != "master" else 0)
+    url = f"redis://{base.netloc}/{number}"
     client = redis.Redis.from_url(url)
     client.flushdb()
     yield url

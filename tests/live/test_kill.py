@@ -1,6 +1,7 @@
 """SIGKILL at every stage of the way: one incident, one effect, resolved in the end."""
 
 import signal
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -56,6 +57,13 @@ class Story:
         )
 
 
+@pytest.fixture
+def story(stack: Stack) -> Iterator[Story]:
+    told = Story(stack)
+    yield told
+    told.api.close()
+
+
 def restart_worker(stack: Stack) -> None:
     stack.kill("worker", with_signal=signal.SIGKILL)
     stack.start_worker()
@@ -76,11 +84,10 @@ def hold_next_answer(stack: Stack, seconds: float) -> None:
     httpx2.post(url, json={"delay_s": seconds}, trust_env=False).raise_for_status()
 
 
-def test_killed_at_every_stage_it_ends_once(stack: Stack) -> None:
+def test_killed_at_every_stage_it_ends_once(stack: Stack, story: Story) -> None:
     stack.start_lab()
     stack.prepare()
     stack.start_airra()
-    story = Story(stack)
     with pytest.raises(TimeoutError):  # calm: nothing opens while detectors learn
         wait_for("an incident in a healthy shop", story.incidents, within_s=WARM_UP_S)
     stack.inject(FAULT)

@@ -1,5 +1,7 @@
 """Jobs are enqueued by name, after commit, and a lost broker is no error."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from celery import current_app
 from django.db import transaction
@@ -34,3 +36,9 @@ def test_nothing_runs_before_commit_and_nothing_after_rollback(
 def test_an_unknown_queue_is_refused_at_import() -> None:
     with pytest.raises(ValueError, match="unknown queue"):
         job(Job.SCAN, queue="fast")
+
+
+def test_every_thread_has_our_application() -> None:
+    """Celery keeps the current application per thread, and a web thread has set none."""
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(lambda: current_app.main).result() == "airra"

@@ -58,7 +58,7 @@ def enqueue(name: Job, **ids: str) -> None:
 
     An unknown name raises at once. A broker that is down is logged and left to the sweep.
     """
-    if name.value not in current_app.tasks:
+    if name not in _queue_of:
         current_app.loader.import_default_modules()
     task = current_app.tasks[name.value]
 

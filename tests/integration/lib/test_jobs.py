@@ -22,6 +22,7 @@ def test_nothing_runs_before_commit_and_nothing_after_rollback(
     def note(word: str) -> None:
         ran.append(word)
 
+    current_app.loader.import_default_modules()
     task = current_app.task(name="tests.note", ignore_result=True)(note)
     monkeypatch.setitem(current_app.tasks, Job.PROBE.value, task)
     with django_capture_on_commit_callbacks(execute=True):

@@ -5,6 +5,7 @@ lease runs out, and the sweep starts the next attempt.
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -245,7 +246,8 @@ class _Recorder:
         _still_ours(self._investigation)
         self._seq += 1
         facts = [fact.to_json() for fact in draft.facts]
-        body = f"{self._hash}|{self._seq}|{draft.tool}|{draft.native_query}|{facts}|{draft.view}"
+        row = [self._hash, self._seq, draft.tool, draft.native_query, facts, draft.view]
+        body = json.dumps(row, sort_keys=True)  # canonical: databases order keys as they like
         previous, self._hash = self._hash, hashlib.sha256(body.encode()).hexdigest()
         Evidence.objects.create(
             investigation=self._investigation,

@@ -1,6 +1,7 @@
 """The search for a cause as rows: once, leased, settled at once, lost attempts kept apart."""
 
 import hashlib
+import json
 
 import pytest
 
@@ -54,7 +55,8 @@ def test_the_ledger_is_a_hash_chain(trouble: Incident) -> None:
     before = ""
     for row in Evidence.objects.order_by("seq"):
         assert row.prev_hash == before
-        body = f"{before}|{row.seq}|{row.tool}|{row.native_query}|{row.facts}|{row.view}"
+        told = [before, row.seq, row.tool, row.native_query, row.facts, row.view]
+        body = json.dumps(told, sort_keys=True)
         assert row.hash == hashlib.sha256(body.encode()).hexdigest()
         before = row.hash
 

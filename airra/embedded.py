@@ -15,6 +15,7 @@ worker_class = "gthread"
 workers = 1
 threads = 8
 timeout = 120
+keepalive = 75  # longer than clients and proxies keep a quiet connection, so that they end it
 graceful_timeout = 5
 control_socket_disable = True
 

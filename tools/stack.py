@@ -155,8 +155,8 @@ class Stack:
 
     def start_web(self) -> None:
         bind = f"127.0.0.1:{self.port}"
-        gunicorn = ("-m", "gunicorn", "airra.wsgi", "--threads", "4", "--bind", bind)
-        self.start("web", sys.executable, *gunicorn, "--no-control-socket")
+        gunicorn = ("-m", "gunicorn", "airra.wsgi", "--threads", "4", "--keep-alive", "75")
+        self.start("web", sys.executable, *gunicorn, "--bind", bind, "--no-control-socket")
 
     def start_beat(self) -> None:
         self.start("beat", sys.executable, "-m", "celery", "-A", "airra", "beat")

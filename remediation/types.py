@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from airra.lib.quantities import quantity
+
 
 class ExecutionState(StrEnum):
     APPROVED = "approved"
@@ -118,8 +120,8 @@ class Prediction:
     def sentence(self) -> str:
         word = "below" if self.direction == "up" else "above"
         return (
-            f"{self.signal} of {self.service} goes {word} {self.threshold:.4g} {self.unit}".strip()
-            + f" within {self.within_s} s and stays there"
+            f"{self.signal} of {self.service} goes {word} {quantity(self.threshold, self.unit)} "
+            f"within {self.within_s} s and stays there"
         )
 
 

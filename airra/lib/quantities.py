@@ -66,6 +66,11 @@ def quantity(value: float | None, unit: str = "") -> str:
     return f"{_plain(value)} {unit}".strip()
 
 
+def count(number: int, one: str, many: str = "") -> str:
+    """1 anomaly, 3 anomalies."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
 def confidence_word(share: float) -> str:
     """The word that stands beside a confidence; 0.45 is where settling begins to abstain."""
     for least, word in ((0.85, "very likely"), (0.7, "likely"), (0.45, "plausible")):

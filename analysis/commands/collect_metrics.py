@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from airra.lib.quantities import count, quantity
 from analysis.connectors.base import ConnectorError
 from analysis.models import Connector, Detector
 from analysis.perception import changepoint
@@ -144,14 +145,14 @@ def _onset_summary(shifted: Sequence[Onset], steady: Sequence[Steady]) -> str:
     if not shifted:
         return f"no signal shifted; {len(steady)} stayed steady"
     first = ", ".join(f"{f.entity} {f.signal}" for f in shifted[:4])
-    return f"{len(shifted)} signals shifted, first {first}; {len(steady)} stayed steady"
+    return f"{count(len(shifted), 'signal')} shifted, first {first}; {len(steady)} stayed steady"
 
 
 def _onset_row(fact: Onset, ctx: IncidentContext) -> str:
     at = f"t{fact.at - ctx.started_at:+.0f}s ±{fact.error_s:.0f}"
     return (
-        f"{at} {fact.entity} {fact.signal} {fact.direction}: {fact.before:.4g} -> "
-        f"{fact.during:.4g} {fact.unit} ({fact.magnitude:.0f} deviations)"
+        f"{at} {fact.entity} {fact.signal} {fact.direction}: {quantity(fact.before, fact.unit)} -> "
+        f"{quantity(fact.during, fact.unit)} ({fact.magnitude:.0f} deviations)"
     )
 
 

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from airra.lib import clock
+from airra.lib.quantities import count, quantity
 from analysis.models import Anomaly, Detector, Investigation
 from analysis.perception.correlate import Graph, Group, Observation, correlate, describe, link
 from incidents.commands import incident as incidents
@@ -171,12 +172,11 @@ def _attach(anomaly: Anomaly, incident: Incident, why: str) -> None:
     if is_known:
         return
     detector = anomaly.detector
-    unit = f" {detector.unit}".rstrip()
+    value, expected = (quantity(v, detector.unit) for v in (anomaly.value, anomaly.expected))
     timeline.record(
         incident,
         TimelineEvent.Kind.ANOMALY,
-        f"{detector.name} of {_name(anomaly)} at {anomaly.value:.4g}{unit}, "
-        f"expected {anomaly.expected:.4g} ({why})",
+        f"saw {detector.name.lower()} of {_name(anomaly)} at {value}, expected {expected} ({why})",
         at=anomaly.started_at,
         payload={"anomaly": str(anomaly.pk), "detector": str(detector.pk)},
     )
@@ -191,7 +191,9 @@ def _reconsider(incident: Incident, graph: Graph) -> None:
     rows = incident.anomalies.filter(service__isnull=False).select_related("detector", "service")
     group = describe([_observation(a, now) for a in rows], graph)
     incidents.raise_severity(
-        incident=incident, to=group.severity, reason=f"{len(rows)} anomalies now belong to it"
+        incident=incident,
+        to=group.severity,
+        reason=f"{count(len(rows), 'anomaly', 'anomalies')} belong to it now",
     )
     is_settled = incident.investigations.filter(state=Investigation.State.SETTLED).exists()
     if (

@@ -160,9 +160,13 @@ def describe(observations: Sequence[Observation], graph: Graph) -> Group:
         service=service,
         severity=severity_of(observations, graph),
         title=f"{service}: {words}",
-        reason=f"{len(observations)} anomalies near in time and on the graph; {why}{others}",
+        reason=f"{_together(len(observations))}; {why}{others}",
         started_at=min(o.started_at for o in observations),
     )
+
+
+def _together(number: int) -> str:
+    return f"{number} anomalies near in time and on the graph" if number > 1 else "one anomaly"
 
 
 def suspect(observations: Sequence[Observation], graph: Graph) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from airra.lib.quantities import quantity
 from remediation.types import Prediction, Verdict
 
 CHECK_EVERY_S = 8.0  # a little under the sweep's 10 s, so that every sweep finds the next one due
@@ -80,7 +81,7 @@ def judge(
     early = [s.value for s in samples[:1] if s.at < effect_at + settle_s]
     limit = worse_than(prediction, early[0] if early else None)
     if _is_worse(prediction, [s for s in samples if s.at >= effect_at + settle_s], limit):
-        reason = f"{prediction.signal} beyond {limit:.4g} {prediction.unit}".strip()
+        reason = f"{prediction.signal} beyond {quantity(limit, prediction.unit)}"
         return Judgement(Verdict.DEVIATION, f"{reason}: worse than before the action")
     if now < effect_at + prediction.within_s:
         return None
@@ -107,4 +108,4 @@ def _at_the_end(prediction: Prediction, samples: Sequence[Sample]) -> Judgement:
 
 def _side(prediction: Prediction) -> str:
     word = "below" if prediction.direction == "up" else "above"
-    return f"{prediction.signal} {word} {prediction.threshold:.4g} {prediction.unit}".strip()
+    return f"{prediction.signal} {word} {quantity(prediction.threshold, prediction.unit)}"

@@ -40,6 +40,7 @@ def test_from_fault_to_resolved(stack: Stack, visit: type[Visitor]) -> None:
     page.get_by_role("link", name="payments").first.click()
     expect(page.get_by_role("heading", name="Hypotheses")).to_be_visible()
     expect(page.get_by_text("Awaiting approval").first).to_be_visible()
+    expect(page.locator(".uplot").first).to_be_visible()
     person.shot("2-incident")
     assert person.axe() == []
 
@@ -53,5 +54,6 @@ def test_from_fault_to_resolved(stack: Stack, visit: type[Visitor]) -> None:
     wait_for("the end", lambda: state_of(stack, key) == "resolved", within_s=300, every_s=1)
     page.goto(f"/incidents/{key}/")
     expect(page.get_by_text("Resolved").first).to_be_visible()
+    expect(page.locator(".uplot").first).to_be_visible()
     person.shot("4-resolved")
     assert person.axe() == []

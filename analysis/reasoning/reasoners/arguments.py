@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from airra.lib.quantities import quantity
 from analysis.reasoning.claims import ANY_CHANGE
 from analysis.reasoning.scene import OWN, Scene
 from analysis.types import ChangeFact, ClaimDraft, Fact, Mechanism, Onset, State, Steady
@@ -44,6 +45,11 @@ def _cite(scene: Scene, *facts: Fact) -> tuple[int, ...]:
     return tuple(dict.fromkeys(n for n in numbers if n))
 
 
+def _from_to(shift: Onset) -> str:
+    before, during = (quantity(v, shift.unit) for v in (shift.before, shift.during))
+    return f"from {before} to {during}"
+
+
 def _shifted(scene: Scene, shift: Onset | None) -> Iterator[ClaimDraft]:
     if shift is None:
         return
@@ -51,8 +57,7 @@ def _shifted(scene: Scene, shift: Onset | None) -> Iterator[ClaimDraft]:
     word = "rose" if shift.direction == "up" else "fell"
     yield ClaimDraft(
         "threshold",
-        f"{shift.signal} of {shift.entity} {word} from {shift.before:.3g} to {shift.during:.3g} "
-        f"{shift.unit}".rstrip(),
+        f"{shift.signal} of {shift.entity} {word} {_from_to(shift)}",
         _cite(scene, shift),
         {
             "entity": shift.entity,
@@ -184,8 +189,7 @@ def _load(scene: Scene, entity: str, mechanism: Mechanism) -> Iterator[ClaimDraf
         if onset is not None and onset.direction == "up":
             yield ClaimDraft(
                 "threshold",
-                f"traffic of {name} rose from {onset.before:.3g} to {onset.during:.3g} "
-                f"{onset.unit}".rstrip(),
+                f"traffic of {name} rose {_from_to(onset)}",
                 _cite(scene, onset),
                 {"entity": name, "signal": "traffic", "op": ">", "value": onset.before},
                 is_for=mechanism is Mechanism.TRAFFIC,

@@ -52,7 +52,7 @@ def test_an_anomaly_opens_an_incident_that_says_why(watch: Watch, errors: Detect
     assert "payments" in incident.grouping_reason
     assert incident.metrics_snapshot["errors of payments"]["value"] == 0.6
     assert notes(incident) == [
-        "errors of payments at 0.6 ratio, expected 0.01 (same service, 0 s apart)"
+        "saw errors of payments at 60 %, expected 1.0 % (same service, 0 s apart)"
     ]
     assert watch.open_anomalies()[0].incident == incident
 

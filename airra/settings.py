@@ -168,7 +168,7 @@ MESSAGE_TAGS = {message_levels.ERROR: "red", message_levels.SUCCESS: "green"}
 
 # A worker has no pages: with this it serves its own counters.
 PROMETHEUS_METRICS_EXPORT_PORT = env.integer("AIRRA_METRICS_PORT", 0) or None
-PROMETHEUS_METRICS_EXPORT_ADDRESS = ""
+PROMETHEUS_METRICS_EXPORT_ADDRESS = "0.0.0.0"  # noqa: S104 - Prometheus is another container
 LOG_LEVEL = env.text("AIRRA_LOG_LEVEL", "INFO").upper()
 LOG_JSON = env.boolean("AIRRA_LOG_JSON", default=True)
 LOGGING_CONFIG = None

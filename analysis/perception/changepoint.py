@@ -58,8 +58,9 @@ def locate(
     A shift leaves the median of the points before the split by `threshold` robust deviations and
     by `floor`, for two points of three. Its time is where the series departed from the level,
     walked back from the crossing; for a ramp, where the fitted line meets the level, which is
-    before anything stood out of the noise. `error_s` is at least one step, and half of the way
-    from departure to crossing. None: too few points on one side to say anything.
+    before anything stood out of the noise. `error_s` is at least one step, half of the way from
+    departure to crossing, and all that a line was drawn on beyond the departure. None: too few points on
+    one side to say anything.
     """
     is_there = np.isfinite(series.values)
     times, values = series.times[is_there], series.values[is_there]
@@ -132,7 +133,8 @@ def _onset(run: _Run, *, step_s: float) -> tuple[float, float, bool]:
         if slope > 0 and line_error <= _BETTER * step_error and not _has_settled(away):
             at = departed - max(float(offset / slope), 0.0)
             at = max(at, float(run.times[0]))
-            return at, max(step_s, (crossed - at) / 2), True
+            # What lies before the departure is drawn on by the line: unsure by all of it.
+            return at, max(step_s, (crossed - at) / 2, departed - at), True
     return departed, max(step_s, (crossed - departed) / 2), False
 
 

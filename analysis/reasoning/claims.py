@@ -125,6 +125,8 @@ def _change_preceded(claim: ClaimDraft, ledger: Ledger, ctx: IncidentContext) ->
     gap = onset.at - change.at
     if -onset.error_s <= gap <= float(claim.operands.get("max_gap_s", MAX_GAP_S)):
         return _V.HOLDS, f"{onset.signal} shifted {gap:.0f} s after it (±{onset.error_s:.0f} s)"
+    if -onset.error_s - _SLACK_S <= gap < 0:
+        return _V.UNCHECKABLE, f"{-gap:.0f} s apart: too close to tell which came first"
     word = "before it" if gap < 0 else "too long after it"
     return _V.FAILS, f"{onset.signal} of {onset.entity} shifted {abs(gap):.0f} s {word}"
 

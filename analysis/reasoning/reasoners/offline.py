@@ -119,6 +119,8 @@ def _own_resource(scene: Scene, entity: str) -> Iterator[HypothesisDraft]:
             score -= 1.2
         if signal == "restarts":
             score -= 0.4  # says that it dies, not why
+            recent = [c for c in scene.changes(entity) if abs(onset.at - c.at) <= _RECENT_S]
+            score -= 1.0 if recent else 0.0
         if signal == "memory" and scene.onset(entity, "queue"):
             score -= 0.8  # what waits takes memory too
         mechanism = Mechanism.LEAK if signal == "memory" else Mechanism.SATURATION

@@ -71,8 +71,14 @@ def test_what_stayed_steady_did_not_shift_first() -> None:
 
 @pytest.mark.parametrize(
     ("at", "entity", "expected"),
-    [(-60, "front", HOLDS), (60, "front", FAILS), (-3600, "front", FAILS), (-60, "store", FAILS)],
-    ids=["just before", "after it", "too long ago", "on a service with no edge between"],
+    [
+        (-60, "front", HOLDS),
+        (20, "front", UNCHECKABLE),
+        (60, "front", FAILS),
+        (-3600, "front", FAILS),
+        (-60, "store", FAILS),
+    ],
+    ids=["just before", "too close to tell", "after it", "too long ago", "no edge between"],
 )
 def test_change_preceded(at: float, entity: str, expected: ClaimVerdict) -> None:
     known = usual(onset("front", "errors"), changes=[change(entity, at)])

@@ -59,8 +59,8 @@ def locate(
     by `floor`, for two points of three. Its time is where the series departed from the level,
     walked back from the crossing; for a ramp, where the fitted line meets the level, which is
     before anything stood out of the noise. `error_s` is at least one step, half of the way from
-    departure to crossing, and all that a line was drawn on beyond the departure. None: too few points on
-    one side to say anything.
+    departure to crossing, and all that a line was drawn on beyond the departure. None: too few
+    points on one side to say anything.
     """
     is_there = np.isfinite(series.values)
     times, values = series.times[is_there], series.values[is_there]

@@ -180,14 +180,25 @@ def _chart(
     series = _pick(detector, anomaly, incident, fetched)
     if series is None:
         return Chart(**facts, error="the source answered, but has no such series in this range")
-    expected = band(series, _settings(detector))
+    low, high = _expected(series, detector, anomaly)
     return Chart(
         **facts,
         times=[float(at) for at in series.times],
         values=_with_gaps(series.values),
-        low=_with_gaps(expected.low),
-        high=_with_gaps(expected.high),
+        low=low,
+        high=high,
     )
+
+
+def _expected(
+    series: Series, detector: Detector, anomaly: Anomaly | None
+) -> tuple[list[float | None], list[float | None]]:
+    """The band at the chart's own step; where history is too short for one, the detector's."""
+    found = band(series, _settings(detector))
+    if anomaly is not None and not np.isfinite(found.low).any():
+        points = len(series.values)
+        return [anomaly.low] * points, [anomaly.high] * points
+    return _with_gaps(found.low), _with_gaps(found.high)
 
 
 def _pick(

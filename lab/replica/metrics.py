@@ -34,7 +34,7 @@ class Gauges:
 
 class Metrics:
     def __init__(self) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no type for it
         self._registry = registry = CollectorRegistry()
         self.requests = Counter(
             "http_requests", "Requests answered.", ["route", "code"], registry=registry

@@ -8,9 +8,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from analysis.connectors.registry import build
+from analysis.connectors.prometheus import Prometheus
 from analysis.perception.presets import PRESETS
-from analysis.types import Series
 from tools.stack import Stack, answers, free_port, wait_for
 
 pytestmark = pytest.mark.live
@@ -55,9 +54,7 @@ scrape_configs:
 
 def last_values(url: str, query: str, at: float) -> dict[str, float]:
     """The mean of the last half minute of each series: two scrapers never tick together."""
-    found: list[Series] = build("prometheus", url=url).query_range(  # type: ignore[union-attr]
-        query, start=at - 30, end=at, step_s=5
-    )
+    found = Prometheus(url).query_range(query, start=at - 30, end=at, step_s=5)
     means = {}
     for series in found:
         labels = {k: v for k, v in series.labels.items() if k != "job"}

@@ -1,9 +1,6 @@
 """From anomalies to incidents: one trouble, one incident, whoever finds it first."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
-from django.db import connection
 
 from airra.lib import clock
 from analysis.commands import correlation, topology
@@ -15,6 +12,7 @@ from incidents.lifecycle import Severity
 from incidents.models import Incident, ServiceDependency, TimelineEvent
 from tests.factories import incidents as make
 from tests.integration.analysis.conftest import NOON, Watch, later
+from tests.rivals import at_once, needs_rivals
 
 pytestmark = pytest.mark.django_db
 
@@ -198,24 +196,15 @@ def test_an_incident_from_outside_is_joined_too(watch: Watch, errors: Detector) 
     assert incident.service == make.service("checkout"), "its sender said where it belongs"
 
 
+@needs_rivals
 @pytest.mark.django_db(transaction=True)
 def test_workers_that_correlate_at_once_open_one_incident(watch: Watch, errors: Detector) -> None:
-    if connection.vendor == "sqlite":
-        pytest.skip("an in-memory database is not shared between threads")
     watch.shift("errors", "payments", 0.6)
     watch.wait(30)
     Detector.objects.update(lease_until=later(3600))
     run_without_correlation(errors)
     Detector.objects.update(lease_until=None)
-    at = clock.now()
-
-    def work(_: int) -> None:
-        with clock.frozen(at):
-            correlation.correlate_open(workspace=watch.workspace)
-        connection.close()
-
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(work, range(8)))
+    at_once(8, lambda: correlation.correlate_open(workspace=watch.workspace))
     assert Incident.objects.count() == 1
 
 

@@ -1,12 +1,8 @@
 """Messages that are lost, workers that die, and two at the same time: each delivery counts once."""
 
-import threading
-from collections.abc import Callable
-from contextvars import copy_context
 from typing import Any
 
 import pytest
-from django.db import connection, connections
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from airra.lib import clock
@@ -15,12 +11,10 @@ from incidents.commands.access import create_integration
 from incidents.models import Alert, Delivery, Incident, Integration, TimelineEvent, Workspace
 from incidents.signals import incident_opened
 from tests.integration.incidents.conftest import Sender, batch, fired
+from tests.rivals import at_once, needs_rivals
 
 pytestmark = pytest.mark.django_db
 State = Delivery.State
-needs_rivals = pytest.mark.skipif(
-    connection.vendor == "sqlite", reason="an in-memory database has one connection"
-)
 
 
 class Killed(BaseException):
@@ -119,7 +113,7 @@ def test_two_workers_with_the_same_delivery_tell_it_once(
         identity="1" * 64,
         body=b'{"title": "disk full", "service": "payments"}',
     )
-    _at_once(4, lambda: commands.process(delivery_id=str(delivery.pk)))
+    at_once(4, lambda: commands.process(delivery_id=str(delivery.pk)))
     assert sender.delivery().state == State.PROCESSED
     assert sender.incident().key == "INC-1"
     assert Alert.objects.count() == 1
@@ -136,7 +130,7 @@ def test_the_same_body_from_two_threads_is_one_delivery(
     def deliver() -> None:
         receipts.append(commands.receive(integration=sender.integration, body=b'{"title": "x"}'))
 
-    _at_once(4, deliver)
+    at_once(4, deliver)
     assert sorted(receipt.is_repeat for receipt in receipts) == [False, True, True, True]
     assert sender.delivery().repeats == 3
     assert sender.incident().alerts.count() == 1
@@ -154,7 +148,7 @@ def test_two_alerts_of_one_service_at_once_open_one_incident(
     def deliver() -> None:
         commands.receive(integration=sender.integration, body=bodies.pop())
 
-    _at_once(4, deliver)
+    at_once(4, deliver)
     assert sender.incident().alerts.count() == 4
 
 
@@ -164,25 +158,3 @@ def _committed_sender(run_jobs: Any) -> Sender:
         workspace=place, name="scripts", kind=Integration.Kind.GENERIC, by=None
     )
     return Sender(made, token, run_jobs)
-
-
-def _at_once(workers: int, work: Callable[[], None]) -> None:
-    """Run it in so many threads, each with its own connection, as close together as can be."""
-    barrier = threading.Barrier(workers)
-    failures: list[BaseException] = []
-
-    def begin() -> None:
-        try:
-            barrier.wait(10)
-            work()
-        except BaseException as error:  # noqa: BLE001 - carried to the test's own thread
-            failures.append(error)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=copy_context().run, args=(begin,)) for _ in range(workers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert failures == []

@@ -1,12 +1,10 @@
 """The jobs themselves: after commit, outside transactions, lost, doubled and at the same time."""
 
-import threading
 from collections.abc import Callable
-from contextvars import copy_context
 from datetime import timedelta
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connections, transaction
 
 from airra.lib.jobs import Job, enqueue
 from analysis.models import Investigation
@@ -18,11 +16,9 @@ from remediation.commands.sweep import sweep
 from remediation.models import Approval, Execution, Plan
 from remediation.types import ExecutionState, Mode
 from tests.integration.remediation.conftest import World
+from tests.rivals import at_once, needs_rivals
 
 pytestmark = pytest.mark.django_db(transaction=True)
-needs_rivals = pytest.mark.skipif(
-    connection.vendor == "sqlite", reason="an in-memory database has one connection"
-)
 
 
 def test_approving_carries_out_and_watches_by_jobs_alone(make_world: Callable[[], World]) -> None:
@@ -106,7 +102,7 @@ def test_a_second_sweep_finds_nothing_to_do(make_world: Callable[[], World]) -> 
 def test_two_workers_at_the_same_moment_have_one_effect(make_world: Callable[[], World]) -> None:
     world = make_world()
     execution = _approved_quietly(world)
-    _at_once(6, lambda: executions.run(execution_id=str(execution.pk)))
+    at_once(6, lambda: executions.run(execution_id=str(execution.pk)))
     assert len(world.server.effects) == 1
     assert world.fresh(execution).state == ExecutionState.VERIFYING
 
@@ -126,7 +122,7 @@ def test_two_executions_at_the_same_moment_hold_the_target_one_by_one(
         target_key=first.target_key, idempotency_key="second",
     )  # fmt: skip
     ids = [str(first.pk), str(second.pk)] * 3
-    _at_once(6, lambda: executions.run(execution_id=ids.pop()))
+    at_once(6, lambda: executions.run(execution_id=ids.pop()))
     states = {world.fresh(first).state, world.fresh(second).state}
     assert states == {ExecutionState.VERIFYING, ExecutionState.APPROVED}
     assert len(world.server.effects) == 1
@@ -150,26 +146,3 @@ def _approved_quietly(world: World, plan: Plan | None = None) -> Execution:
         idempotency_key=approvals.key_of(approval, "apply"),
         created_at=approval.requested_at - timedelta(seconds=1),
     )
-
-
-def _at_once(workers: int, work: Callable[[], None]) -> None:
-    """Run it in so many threads, each with its own connection, as close together as can be."""
-    barrier = threading.Barrier(workers)
-    failures: list[BaseException] = []
-
-    def begin() -> None:
-        try:
-            barrier.wait(10)
-            work()
-        except BaseException as error:  # noqa: BLE001 - carried to the test's own thread
-            failures.append(error)
-        finally:
-            connections.close_all()
-
-    # Each thread in a copy of this context, or it would read another clock.
-    threads = [threading.Thread(target=copy_context().run, args=(begin,)) for _ in range(workers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert failures == []

@@ -1,7 +1,6 @@
 """A page of incidents for the API: filters, and a cursor that stays right while rows arrive."""
 
 from django.contrib.auth.models import User
-from django.db.models import Q
 
 from incidents.models import Incident, Workspace
 from incidents.queries.incident_list import Cursor
@@ -31,9 +30,7 @@ def incident_page(
         workspace=workspace, **{name: value for name, value in wanted.items() if value}
     )
     if after is not None:
-        found = found.filter(
-            Q(opened_at__lt=after.opened_at) | Q(opened_at=after.opened_at, id__lt=after.pk)
-        )
+        found = found.filter(after.condition())
     ordered = found.select_related("service", "owner", "merged_into").order_by("-opened_at", "-id")
     rows = list(ordered[: limit + 1])
     shown = rows[:limit]

@@ -74,6 +74,10 @@ class Cursor:
         except (ValueError, OverflowError):
             return None
 
+    def condition(self) -> Q:
+        """The rows of the pages after this one."""
+        return Q(opened_at__lt=self.opened_at) | Q(opened_at=self.opened_at, id__lt=self.pk)
+
     def __str__(self) -> str:
         return f"{self.opened_at.isoformat()}~{self.pk.hex}"
 
@@ -155,9 +159,7 @@ def page(
         .order_by("-opened_at", "-id")
     )
     if after is not None:
-        found = found.filter(
-            Q(opened_at__lt=after.opened_at) | Q(opened_at=after.opened_at, id__lt=after.pk)
-        )
+        found = found.filter(after.condition())
     rows = list(found[: PAGE_SIZE + 1])
     shown = rows[:PAGE_SIZE]
     has_more = len(rows) > PAGE_SIZE

@@ -37,6 +37,8 @@ class DetectorRow:
             return "muted"
         if detector.last_error:
             return "failing"
+        if detector.last_run_at is None:
+            return "not_run_yet"  # which says nothing about what it watches
         return "anomalous" if self.open_now else "ok"
 
 

@@ -1,14 +1,19 @@
 """The record of what was seen and what was concluded."""
 
+from analysis.models.anomaly import Anomaly, Forecast
+from analysis.models.connector import Connector
+from analysis.models.detector import Detector, DetectorState, SeriesTuning
 from analysis.models.investigation import Claim, Evidence, Hypothesis, Investigation
-from analysis.models.source import Anomaly, Connector, Detector
 
 __all__ = [
     "Anomaly",
     "Claim",
     "Connector",
     "Detector",
+    "DetectorState",
     "Evidence",
+    "Forecast",
     "Hypothesis",
     "Investigation",
+    "SeriesTuning",
 ]

@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from airra.lib import clock
 from airra.lib.ids import uuid7
-from analysis.models.source import Connector
+from analysis.models.connector import Connector
 from analysis.types import (
     ClaimVerdict,
     Custody,

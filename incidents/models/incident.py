@@ -62,6 +62,9 @@ class Incident(models.Model):
     resolved_at = models.DateTimeField(null=True, blank=True)
     resolution = models.CharField(max_length=300, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
+    is_predicted = models.BooleanField(
+        default=False, help_text="Foretold, not there yet: kept apart from live ones."
+    )
     merged_into = models.ForeignKey("self", models.PROTECT, null=True, blank=True)
 
     objects = IncidentQuerySet.as_manager()

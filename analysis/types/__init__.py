@@ -1,0 +1,88 @@
+"""Plain data between the layers of analysis: what sources answer, what engines find and conclude.
+
+Times are Unix seconds (float, UTC) inside engines; databases and templates use aware datetimes.
+"""
+
+from analysis.types.conclusions import (
+    CheckedClaim,
+    ClaimDraft,
+    ClaimVerdict,
+    HypothesisDraft,
+    HypothesisState,
+    IncidentContext,
+    Mechanism,
+    Outcome,
+    SettledHypothesis,
+    Settlement,
+    Weight,
+)
+from analysis.types.findings import (
+    AnomalyFinding,
+    Band,
+    Trouble,
+)
+from analysis.types.ledger import (
+    FACTS,
+    ChangeFact,
+    Custody,
+    Edge,
+    EvidenceDraft,
+    EvidenceStatus,
+    Fact,
+    LedgerEntry,
+    Onset,
+    State,
+    Steady,
+    TemplateSpike,
+    fact_from_json,
+)
+from analysis.types.telemetry import (
+    Change,
+    EventSource,
+    Floats,
+    LogLine,
+    LogSource,
+    MetricSource,
+    Series,
+    Span,
+    TraceSource,
+)
+
+__all__ = [
+    "FACTS",
+    "AnomalyFinding",
+    "Band",
+    "Change",
+    "ChangeFact",
+    "CheckedClaim",
+    "ClaimDraft",
+    "ClaimVerdict",
+    "Custody",
+    "Edge",
+    "EventSource",
+    "EvidenceDraft",
+    "EvidenceStatus",
+    "Fact",
+    "Floats",
+    "HypothesisDraft",
+    "HypothesisState",
+    "IncidentContext",
+    "LedgerEntry",
+    "LogLine",
+    "LogSource",
+    "Mechanism",
+    "MetricSource",
+    "Onset",
+    "Outcome",
+    "Series",
+    "SettledHypothesis",
+    "Settlement",
+    "Span",
+    "State",
+    "Steady",
+    "TemplateSpike",
+    "TraceSource",
+    "Trouble",
+    "Weight",
+    "fact_from_json",
+]

@@ -1,0 +1,87 @@
+"""What sources answer: series, lines, spans and changes. Times are Unix seconds (UTC)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Series:
+    """One time series. `times` ascending; a gap is NaN in `values`, never a zero."""
+
+    labels: Mapping[str, str]
+    times: Floats
+    values: Floats
+
+    @property
+    def key(self) -> str:
+        return ",".join(f"{k}={v}" for k, v in sorted(self.labels.items()) if k != "__name__")
+
+
+@dataclass(frozen=True)
+class LogLine:
+    at: float
+    service: str
+    instance: str
+    level: str
+    message: str
+    trace_id: str = ""
+
+
+@dataclass(frozen=True)
+class Span:
+    trace_id: str
+    span_id: str
+    parent_id: str
+    service: str
+    operation: str
+    kind: str  # client | server | internal
+    start: float
+    duration_s: float
+    is_error: bool
+    peer: str = ""
+
+
+@dataclass(frozen=True)
+class Change:
+    """Something somebody did: deploy, config, flag, scale, restart."""
+
+    id: str
+    at: float
+    kind: str
+    service: str
+    title: str
+    actor: str = ""
+    before: str = ""
+    after: str = ""
+    revision: str = ""
+
+
+class MetricSource(Protocol):
+    def check(self) -> str: ...
+    def query_range(
+        self, query: str, *, start: float, end: float, step_s: float
+    ) -> list[Series]: ...
+
+
+class LogSource(Protocol):
+    def check(self) -> str: ...
+    def lines(
+        self, *, start: float, end: float, service: str = "", limit: int = 2000
+    ) -> list[LogLine]: ...
+
+
+class TraceSource(Protocol):
+    def check(self) -> str: ...
+    def services(self) -> list[str]: ...
+    def spans(self, service: str, *, start: float, end: float, limit: int = 200) -> list[Span]: ...
+
+
+class EventSource(Protocol):
+    def check(self) -> str: ...
+    def changes(self, *, start: float, end: float) -> list[Change]: ...

@@ -1,7 +1,9 @@
 """What perception finds in signals."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from analysis.types.telemetry import Floats, Series
 
@@ -69,3 +71,43 @@ class Band:
     expected: Floats
     low: Floats
     high: Floats
+
+
+@dataclass(frozen=True)
+class SignalFinding:
+    """What a look found of one series: that it is anomalous now, or (`is_over`) no longer.
+
+    `key` names the series and stays the same over time. Times in Unix seconds; `value`,
+    `expected`, `low` and `high` in the unit of the detector; `details` are JSON.
+    """
+
+    key: str
+    labels: Mapping[str, str]
+    service: str
+    kind: Trouble
+    direction: str  # up | down
+    started_at: float
+    last_at: float
+    value: float
+    expected: float
+    low: float
+    high: float
+    score: float
+    p_value: float | None = None
+    is_over: bool = False
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Breach:
+    """When a series is expected to reach `limit`: Unix seconds, 90 % between the two ends.
+
+    `latest` None: by then it may also never have come.
+    """
+
+    value: float
+    limit: float
+    earliest: float
+    expected: float
+    latest: float | None
+    method: str

@@ -94,8 +94,9 @@ class HttpClient:
         """The JSON of a 2xx answer. Raises `HttpError` otherwise."""
         return self._accepted("GET", path, params=dict(params or {})).json()
 
-    def post_form_json(self, path: str, form: Mapping[str, str]) -> Any:
-        return self._accepted("POST", path, data=dict(form)).json()
+    def post_form(self, path: str, form: Mapping[str, str]) -> bytes:
+        """The body of a 2xx answer, for callers that decode it themselves."""
+        return self._accepted("POST", path, data=dict(form)).content
 
     def post_bytes(self, path: str, body: bytes, *, headers: Mapping[str, str]) -> Answer:
         """One POST, never repeated. Any status is returned, so that the caller may judge it."""

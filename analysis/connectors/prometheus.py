@@ -1,26 +1,33 @@
-"""Prometheus and what speaks its HTTP API (Thanos, Mimir, VictoriaMetrics): range queries."""
-
-from collections.abc import Mapping
-from typing import Any
+"""Prometheus and what speaks its HTTP API (Thanos, Mimir, VictoriaMetrics): metrics."""
 
 import numpy as np
 
 from airra.lib import clock
-from analysis.connectors.base import Source, as_list, as_object, malformed
-from analysis.types import Floats, Series
+from analysis.connectors.base import Source
+from analysis.connectors.matrix import frame_of_matrix, frame_of_vector
+from analysis.types import Frame, Series
+
+_MAX_SERIES = 100_000
 
 
 class Prometheus(Source):
     title = "Prometheus"
+    max_series = _MAX_SERIES
 
     def check(self) -> str:
         """One real query. Returns what was found, raises `ConnectorError`."""
-        end = clock.now().timestamp()
-        found = self.query_range("up", start=end - 60, end=end, step_s=15)
-        up = sum(1 for s in found if np.nanmax(s.values, initial=0.0) > 0)
-        return f"Prometheus answers: {len(found)} targets, {up} up in the last minute"
+        found = self.query("up", at=clock.now().timestamp())
+        up = int(np.count_nonzero(found.values > 0))
+        return f"Prometheus answers: {len(found)} targets, {up} up"
 
-    def query_range(self, query: str, *, start: float, end: float, step_s: float) -> list[Series]:
+    def query(self, query: str, *, at: float) -> Frame:
+        """The value of every series at `at` (Unix seconds): one column."""
+        form = {"query": query, "time": f"{at:.3f}"}
+        with self._reading() as http:
+            body = http.post_form("/api/v1/query", form)
+            return frame_of_vector(body, at=at, max_series=self.max_series)
+
+    def query_frame(self, query: str, *, start: float, end: float, step_s: float) -> Frame:
         """All series of a query, on one grid `start, start + step_s, … <= end` (Unix seconds).
 
         A point Prometheus did not send, and one that is NaN or infinite, is NaN: a gap, never a
@@ -32,40 +39,12 @@ class Prometheus(Source):
             "end": f"{end:.3f}",
             "step": f"{step_s:g}",
         }
-        with self._reading() as http:
-            body = http.post_form_json("/api/v1/query_range", form)
-        data = as_object(as_object(body, "the answer").get("data"), "data")
-        if data.get("resultType") != "matrix":
-            malformed("data.resultType", '"matrix"', data.get("resultType"))
-        count = int((end - start) / step_s + 1e-9) + 1
+        count = max(int((end - start) / step_s + 1e-9) + 1, 1)
         times = start + step_s * np.arange(count, dtype=np.float64)
-        return [_series(item, times, step_s) for item in as_list(data.get("result"), "data.result")]
+        with self._reading() as http:
+            body = http.post_form("/api/v1/query_range", form)
+            return frame_of_matrix(body, times=times, step_s=step_s, max_series=self.max_series)
 
-
-def _series(item: Any, times: Floats, step_s: float) -> Series:
-    entry = as_object(item, "a series")
-    labels = as_object(entry.get("metric"), "metric")
-    points = _points(as_list(entry.get("values"), "values"))
-    values = np.full(len(times), np.nan)
-    place = np.rint((points[:, 0] - times[0]) / step_s)
-    is_ours = (place >= 0) & (place < len(times))
-    values[place[is_ours].astype(np.intp)] = points[is_ours, 1]
-    values[~np.isfinite(values)] = np.nan
-    return Series(labels=_texts(labels), times=times, values=values)
-
-
-def _points(pairs: list[Any]) -> Floats:
-    """`[[time, "value"], …]` as an array of shape (n, 2)."""
-    if not pairs:
-        return np.empty((0, 2))
-    try:
-        points = np.array(pairs, dtype=np.float64)
-    except (ValueError, TypeError):
-        malformed("values", 'pairs of [time, "number"]', pairs)
-    if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points[:, 0]).all():
-        malformed("values", 'pairs of [time, "number"]', pairs)
-    return points
-
-
-def _texts(labels: Mapping[str, Any]) -> dict[str, str]:
-    return {str(key): str(value) for key, value in labels.items()}
+    def query_range(self, query: str, *, start: float, end: float, step_s: float) -> list[Series]:
+        """The rows of `query_frame`, one by one."""
+        return self.query_frame(query, start=start, end=end, step_s=step_s).series()

@@ -1,6 +1,6 @@
 """What sources answer: series, lines, spans and changes. Times are Unix seconds (UTC)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,6 +21,29 @@ class Series:
     @property
     def key(self) -> str:
         return ",".join(f"{k}={v}" for k, v in sorted(self.labels.items()) if k != "__name__")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Many series on one grid: `values[s, t]` belongs to `labels[s]` and `times[t]`; gaps are NaN.
+
+    `is_partial` says that the source answered without some of its parts: what is missing here
+    may exist there, so absence proves nothing. `warnings` are the source's own words.
+    """
+
+    labels: Sequence[Mapping[str, str]]
+    times: Floats
+    values: Floats
+    warnings: tuple[str, ...] = ()
+    is_partial: bool = False
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def series(self) -> list[Series]:
+        """One view a row; nothing is copied."""
+        rows = zip(self.labels, self.values, strict=True)
+        return [Series(labels=labels, times=self.times, values=row) for labels, row in rows]
 
 
 @dataclass(frozen=True)
@@ -63,7 +86,11 @@ class Change:
 
 
 class MetricSource(Protocol):
+    """`query_frame` for many series at once, `query` for their newest value only."""
+
     def check(self) -> str: ...
+    def query(self, query: str, *, at: float) -> Frame: ...
+    def query_frame(self, query: str, *, start: float, end: float, step_s: float) -> Frame: ...
     def query_range(
         self, query: str, *, start: float, end: float, step_s: float
     ) -> list[Series]: ...

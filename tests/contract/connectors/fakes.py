@@ -44,14 +44,24 @@ class FakeMetrics:
         step = float(request.form["step"])
         selected = self._select(query)
         if selected is None:
-            error = '1:9: parse error: unexpected "(" in label matching'
-            return _json({"status": "error", "errorType": "bad_data", "error": error}, 400)
+            return _parse_error()
         times = [start + i * step for i in range(int((end - start) / step) + 1)]
         result = [
             {"metric": dict(labels), "values": [[t, _text(value(t))] for t in times]}
             for labels, value in selected
         ]
         return _json({"status": "success", "data": {"resultType": "matrix", "result": result}})
+
+    def query(self, request: Request) -> Response:
+        query, at = request.form["query"], float(request.form["time"])
+        self.queries.append(query)
+        selected = self._select(query)
+        if selected is None:
+            return _parse_error()
+        result = [
+            {"metric": dict(labels), "value": [at, _text(value(at))]} for labels, value in selected
+        ]
+        return _json({"status": "success", "data": {"resultType": "vector", "result": result}})
 
     def _select(self, query: str) -> list[tuple[Mapping[str, str], Value]] | None:
         if query in self.series:
@@ -61,6 +71,11 @@ class FakeMetrics:
             return None
         found = self.series.get(match["name"], [])
         return [s for s in found if match["service"] in {None, s[0].get("service")}]
+
+
+def _parse_error() -> Response:
+    error = '1:9: parse error: unexpected "(" in label matching'
+    return _json({"status": "error", "errorType": "bad_data", "error": error}, 400)
 
 
 def _text(value: float) -> str:
@@ -209,6 +224,7 @@ class FakeBackends:
             self.server.expect_request(path).respond_with_handler(handler)
 
     def _handlers(self) -> Iterator[tuple[str, Callable[[Request], Response]]]:
+        yield "/api/v1/query", self.metrics.query
         yield "/api/v1/query_range", self.metrics.query_range
         yield "/loki/api/v1/labels", self.logs.labels
         yield "/loki/api/v1/query_range", self.logs.query_range

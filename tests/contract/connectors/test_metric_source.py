@@ -31,6 +31,25 @@ def test_one_query_answers_many_series_on_one_grid(backend: Backend) -> None:
         assert np.nanmax(series.values) == 1
 
 
+def test_a_frame_holds_the_same_series_as_one_array(backend: Backend) -> None:
+    source = source_of(backend)
+    window = {"start": backend.start, "end": backend.end, "step_s": 5}
+    frame = source.query_frame("up", **window)
+    assert frame.values.shape == (len(frame.labels), 25)
+    assert not frame.is_partial
+    by_key = {series.key: series for series in source.query_range("up", **window)}
+    assert by_key.keys() == {series.key for series in frame.series()}
+    for series in frame.series():
+        np.testing.assert_array_equal(series.values, by_key[series.key].values)
+
+
+def test_the_newest_value_of_every_series(backend: Backend) -> None:
+    frame = source_of(backend).query("up", at=backend.end)
+    assert {"gateway", "payments"} <= {labels["service"] for labels in frame.labels}
+    assert frame.values.shape == (len(frame.labels), 1)
+    assert np.nanmax(frame.values) == 1
+
+
 def test_a_selector_narrows_to_one_service(backend: Backend) -> None:
     found = source_of(backend).query_range(
         'up{service="payments"}', start=backend.start, end=backend.end, step_s=5

@@ -8,7 +8,7 @@ from analysis.types import EventSource, LogSource, MetricSource, TraceSource
 
 AnySource = MetricSource | LogSource | TraceSource | EventSource
 
-_KINDS: dict[str, type[Prometheus | Loki | Jaeger | Changes]] = {
+KINDS: dict[str, type[Prometheus | Loki | Jaeger | Changes]] = {
     "prometheus": Prometheus,
     "loki": Loki,
     "jaeger": Jaeger,
@@ -16,6 +16,11 @@ _KINDS: dict[str, type[Prometheus | Loki | Jaeger | Changes]] = {
 }
 
 
-def build(kind: str, *, url: str, bearer: str = "", timeout_s: float = 10.0) -> AnySource:
-    """A source of this kind. Nothing is sent yet. Raises KeyError on an unknown kind."""
-    return _KINDS[kind](url, bearer=bearer, timeout_s=timeout_s)
+def build(
+    kind: str, *, url: str, bearer: str = "", tenant: str = "", timeout_s: float = 10.0
+) -> AnySource:
+    """A source of this kind. Nothing is sent yet.
+
+    Raises KeyError on an unknown kind, `ConnectorError` when URL or secret can be none.
+    """
+    return KINDS[kind](url, bearer=bearer, tenant=tenant, timeout_s=timeout_s)

@@ -1,19 +1,13 @@
 """The connected sources, opened for reading with the credential their row names."""
 
-from typing import TypeVar
+from typing import NoReturn
 
 from airra.env import EnvError, referenced_secret
-from analysis.connectors.base import ConnectorError, Problem, Source
-from analysis.connectors.changes import Changes
-from analysis.connectors.jaeger import Jaeger
-from analysis.connectors.loki import Loki
-from analysis.connectors.prometheus import Prometheus
+from analysis.connectors.base import ConnectorError, Problem
 from analysis.connectors.registry import AnySource, build
 from analysis.models import Connector
 from analysis.types import EventSource, LogSource, MetricSource, TraceSource
 from incidents.models import Workspace
-
-Reader = TypeVar("Reader", bound=Source)
 
 
 def open_source(connector: Connector) -> AnySource:
@@ -24,31 +18,42 @@ def open_source(connector: Connector) -> AnySource:
             bearer = referenced_secret(connector.secret_ref)
         except EnvError as error:
             raise ConnectorError(Problem.DENIED, f"{connector.name}: {error}") from error
-    return build(connector.kind, url=connector.url, bearer=bearer, timeout_s=connector.timeout_s)
-
-
-def _opened(connector: Connector, reader: type[Reader]) -> Reader:
-    source = open_source(connector)
-    if not isinstance(source, reader):
-        msg = f"{connector.name} is a {connector.kind} connector, not {reader.title}"
-        raise ConnectorError(Problem.MALFORMED, msg)
-    return source
+    try:
+        return build(
+            connector.kind,
+            url=connector.url,
+            bearer=bearer,
+            tenant=connector.tenant,
+            timeout_s=connector.timeout_s,
+        )
+    except KeyError as error:
+        msg = f"{connector.name}: nothing is read from a connector of kind {connector.kind}"
+        raise ConnectorError(Problem.MALFORMED, msg) from error
 
 
 def open_metrics(connector: Connector) -> MetricSource:
-    return _opened(connector, Prometheus)
+    source = open_source(connector)
+    return source if isinstance(source, MetricSource) else _refuse(connector, "metrics")
 
 
 def open_logs(connector: Connector) -> LogSource:
-    return _opened(connector, Loki)
+    source = open_source(connector)
+    return source if isinstance(source, LogSource) else _refuse(connector, "logs")
 
 
 def open_traces(connector: Connector) -> TraceSource:
-    return _opened(connector, Jaeger)
+    source = open_source(connector)
+    return source if isinstance(source, TraceSource) else _refuse(connector, "traces")
 
 
 def open_events(connector: Connector) -> EventSource:
-    return _opened(connector, Changes)
+    source = open_source(connector)
+    return source if isinstance(source, EventSource) else _refuse(connector, "changes")
+
+
+def _refuse(connector: Connector, wanted: str) -> NoReturn:
+    msg = f"{connector.name} is a {connector.kind} connector, which holds no {wanted}"
+    raise ConnectorError(Problem.MALFORMED, msg)
 
 
 def enabled_connectors(workspace: Workspace, kind: str) -> list[Connector]:

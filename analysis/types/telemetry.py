@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +85,7 @@ class Change:
     revision: str = ""
 
 
+@runtime_checkable
 class MetricSource(Protocol):
     """`query_frame` for many series at once, `query` for their newest value only."""
 
@@ -96,6 +97,7 @@ class MetricSource(Protocol):
     ) -> list[Series]: ...
 
 
+@runtime_checkable
 class LogSource(Protocol):
     def check(self) -> str: ...
     def lines(
@@ -103,12 +105,14 @@ class LogSource(Protocol):
     ) -> list[LogLine]: ...
 
 
+@runtime_checkable
 class TraceSource(Protocol):
     def check(self) -> str: ...
     def services(self) -> list[str]: ...
     def spans(self, service: str, *, start: float, end: float, limit: int = 200) -> list[Span]: ...
 
 
+@runtime_checkable
 class EventSource(Protocol):
     def check(self) -> str: ...
     def changes(self, *, start: float, end: float) -> list[Change]: ...

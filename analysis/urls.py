@@ -1,8 +1,8 @@
-"""Panels below an incident, and the detectors."""
+"""Panels below an incident, the detectors, and the sources they read."""
 
 from django.urls import path
 
-from analysis.views import detectors, hypotheses, signals
+from analysis.views import detectors, hypotheses, signals, sources
 
 app_name = "analysis"
 urlpatterns = [
@@ -14,4 +14,9 @@ urlpatterns = [
     path("hypotheses/<uuid:hypothesis_id>/rule-out/", hypotheses.rule_out, name="rule-out"),
     path("detectors/", detectors.detectors, name="detectors"),
     path("detectors/<uuid:detector_id>/", detectors.detector, name="detector"),
+    path("sources/", sources.sources, name="sources"),
+    path("sources/add/", sources.add, name="source-add"),
+    path("sources/<uuid:source_id>/", sources.source, name="source"),
+    path("sources/<uuid:source_id>/edit/", sources.edit, name="source-edit"),
+    path("sources/<uuid:source_id>/test/", sources.test, name="source-test"),
 ]

@@ -60,6 +60,7 @@ _TONES = {
     "extreme": "tone-red",
     # health, alerts, evidence
     "ok": "tone-green",
+    "answers": "tone-green",
     "anomalous": "tone-red",
     "affected": "tone-red",
     "firing": "tone-red",

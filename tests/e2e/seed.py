@@ -48,7 +48,7 @@ def people() -> dict[str, User]:
 
 
 def sources(url: str) -> None:
-    """One Prometheus that answers, one that does not, and detectors in every standing."""
+    """Sources and detectors in every standing: one Prometheus answers, one does not."""
     now = clock.now()
     analysis.connector(url=url)
     broken = analysis.connector(
@@ -57,7 +57,11 @@ def sources(url: str) -> None:
         last_ok_at=now - timedelta(minutes=15),
         last_error="connection refused",
         last_error_at=now,
+        failing_since=now - timedelta(minutes=14),
+        failures=9,
     )
+    analysis.connector(name="loki", kind="loki", url="http://loki:3100", is_enabled=False)
+    analysis.connector(name="collector", kind="otlp", url="", last_ok_at=None)
     analysis.detector("memory")
     analysis.detector("latency p99", query="latency_seconds", signal="latency", unit="s")
     analysis.detector("error ratio", query="error_ratio", signal="errors", unit="ratio")

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qs
 from uuid import UUID
 
@@ -27,28 +28,37 @@ IDS = [f"{size}-{'dark' if dark else 'light'}" for dark, size in VARIANTS]
 
 
 class Metrics(BaseHTTPRequestHandler):
-    """A Prometheus that answers every range query with the waves of the seed."""
+    """A Prometheus that answers every query with the waves of the seed."""
 
     def do_POST(self) -> None:
         form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-        query = form["query"][0]
-        start, end, step = (float(form[name][0]) for name in ("start", "end", "step"))
-        now, times = time.time(), range(int((end - start) / step) + 1)
-        result = [
-            {
-                "metric": {"service": name},
-                "values": [
-                    [start + i * step, str(sample(query, name, start + i * step, now))]
-                    for i in times
-                ],
-            }
-            for name in SERVICES
-        ]
-        body = {"status": "success", "data": {"resultType": "matrix", "result": result}}
+        data = self._instant(form) if "time" in form else self._range(form)
+        body = {"status": "success", "data": data}
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.end_headers()
         self.wfile.write(json.dumps(body).encode())
+
+    @staticmethod
+    def _instant(form: dict[str, list[str]]) -> dict[str, Any]:
+        at = float(form["time"][0])
+        value = [at, str(sample(form["query"][0], "payments", at, time.time()))]
+        result = [{"metric": {"service": name}, "value": value} for name in SERVICES]
+        return {"resultType": "vector", "result": result}
+
+    @staticmethod
+    def _range(form: dict[str, list[str]]) -> dict[str, Any]:
+        query, now = form["query"][0], time.time()
+        start, end, step = (float(form[name][0]) for name in ("start", "end", "step"))
+        times = [start + i * step for i in range(int((end - start) / step) + 1)]
+        result = [
+            {
+                "metric": {"service": name},
+                "values": [[at, str(sample(query, name, at, now))] for at in times],
+            }
+            for name in SERVICES
+        ]
+        return {"resultType": "matrix", "result": result}
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
         pass
@@ -137,6 +147,10 @@ def pages_of(site: Stack) -> dict[str, str]:
         "detectors": "/detectors/",
         "detector": detector_path(site, "memory"),
         "detector-failing": detector_path(site, "cpu eu"),
+        "sources": "/sources/",
+        "source": source_path(site, "prometheus"),
+        "source-failing": source_path(site, "prometheus-eu"),
+        "source-add": "/sources/add/",
         "audit": "/audit/",
         "audit-nothing-matches": "/audit/?q=zebra",
         "account": "/account/",
@@ -153,6 +167,11 @@ def pages_of(site: Stack) -> dict[str, str]:
 
 def detector_path(site: Stack, name: str, path: str = "/detectors/{}/") -> str:
     return path.format(uuid_of(site, "analysis_detector", f"name = '{name}'"))
+
+
+def source_path(site: Stack, name: str) -> str:
+    source_id = uuid_of(site, "analysis_connector", f"name = '{name}'")
+    return f"/sources/{source_id}/"
 
 
 def problems_of(visitor: Visitor, name: str, *, shot: str) -> list[str]:
@@ -210,7 +229,7 @@ def test_nothing_there_yet(browser: Browser, empty_site: Stack, size: str) -> No
     visitor = Visitor(browser, empty_site.url, size=size)
     visitor.sign_in("admin")
     problems: list[str] = []
-    for name in ("incidents", "approvals", "services", "detectors", "audit"):
+    for name in ("incidents", "approvals", "services", "detectors", "sources", "audit"):
         visitor.page.goto(f"/{name}/")
         problems += problems_of(visitor, name, shot=f"empty-{name}-{size}-light")
     visitor.close()

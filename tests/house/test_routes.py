@@ -17,7 +17,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from airra.api import api
-from analysis.models import Detector, Evidence, Hypothesis
+from analysis.models import Connector, Detector, Evidence, Hypothesis
 from incidents.admin import site
 from incidents.commands import audit
 from incidents.commands.access import create_integration, issue_token
@@ -87,6 +87,14 @@ analysis:rule-out           GET   302 404 403 200 200 200
 analysis:rule-out           POST  302 404 403 302 302 302
 analysis:detectors          GET   302 200 200 200 200 200
 analysis:detector           GET   302 404 200 200 200 200
+analysis:sources            GET   302 200 200 200 200 200
+analysis:source             GET   302 404 200 200 200 200
+analysis:source-test        GET   302 405 405 405 405 405
+analysis:source-test        POST  302 404 403 200 200 200
+analysis:source-add         GET   302 200 403 403 403 200
+analysis:source-add         POST  302 422 403 403 403 422
+analysis:source-edit        GET   302 404 403 403 403 200
+analysis:source-edit        POST  302 404 403 403 403 422
 remediation:approvals       GET   302 200 200 200 200 200
 remediation:approvals-live  GET   302 200 200 200 200 200
 remediation:approval        GET   302 404 200 200 200 200
@@ -245,6 +253,7 @@ def _values(here: Workspace, viewer: User) -> dict[str, object]:
         "view_id": view.pk,
         "hypothesis_id": Hypothesis.objects.all()[0].pk,
         "detector_id": Detector.objects.all()[0].pk,
+        "source_id": Connector.objects.all()[0].pk,
         "approval_id": Approval.objects.get().pk,
         "plan_id": Plan.objects.get().pk,
         "integration_id": Integration.objects.all()[0].pk,

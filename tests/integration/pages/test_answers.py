@@ -41,6 +41,8 @@ def paths_of(story: Incident) -> list[str]:
         "/services/payments/",
         "/detectors/",
         f"/detectors/{detector.pk}/",
+        "/sources/",
+        f"/sources/{detector.connector.pk}/",
         "/audit/",
         "/audit/?q=a&actor=b&kind=incident",
         "/audit.csv",

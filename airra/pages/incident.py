@@ -12,6 +12,7 @@ from airra.lib.htmx import render_partial
 from airra.pages.context import shell_of
 from analysis.models import Investigation
 from analysis.queries import hypotheses, signals
+from analysis.queries.source_reports import is_about_a_source
 from incidents.lifecycle import TRANSITIONS, State
 from incidents.models import Incident
 from incidents.permissions import Permission
@@ -71,6 +72,7 @@ def _context(request: HttpRequest, look: Look) -> dict[str, Any]:
         "may_respond": may_respond,
         "may_investigate": may_respond
         and not panel.is_running
+        and not is_about_a_source(incident)
         and State.ANALYSING in {State(incident.state), *TRANSITIONS[State(incident.state)]},
         "panel": panel,
         "plan": plan,

@@ -141,7 +141,7 @@ def _leave_residue(
 
 
 def _live(workspace: Workspace) -> QuerySet[Incident]:
-    return Incident.objects.live().filter(workspace=workspace)
+    return Incident.objects.open().filter(workspace=workspace)
 
 
 def _join_live(loose: Sequence[Anomaly], workspace: Workspace, graph: Graph) -> list[Anomaly]:

@@ -22,6 +22,7 @@ from airra.lib.jobs import Job, enqueue
 from analysis.commands import topology
 from analysis.commands.collect import Tools
 from analysis.models import Claim, Connector, Evidence, Hypothesis, Investigation
+from analysis.queries import source_reports
 from analysis.reasoning.loop import Investigated, investigate
 from analysis.reasoning.reasoners.factory import reasoners_for
 from analysis.reasoning.scene import suspects
@@ -64,6 +65,9 @@ def start(*, incident: Incident, by: User | None = None) -> Investigation:
 
     One that nobody asked for waits until the signals of the trouble have had time to show.
     """
+    if source_reports.is_about_a_source(incident):
+        msg = f"{incident.key} is about a source that AIRRA cannot read: mend the connection"
+        raise CannotInvestigate(msg)
     wait_until = None
     if by is not None:
         require(by, Permission.RESPOND, incident.workspace)
@@ -138,7 +142,7 @@ def sweep(now: datetime | None = None) -> None:
         state__in=[State.OPEN, State.ACKNOWLEDGED],
         opened_at__lte=late,
         investigations__isnull=True,
-    )
+    ).exclude(grouping_key__startswith=source_reports.PREFIX)
     for pk in unseen.values_list("pk", flat=True):
         enqueue(Job.INVESTIGATE, incident_id=str(pk))
     metrics.HEARTBEAT.labels(app="analysis").set(now.timestamp())

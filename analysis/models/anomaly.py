@@ -63,7 +63,10 @@ class Anomaly(models.Model):
 
 
 class Forecast(models.Model):
-    """A breach foretold, with its interval, and what became of it."""
+    """A breach foretold, with its interval, and what became of it.
+
+    It is judged by the interval it was made with; `newest_*` is how it looks now.
+    """
 
     class Outcome(models.TextChoices):
         PENDING = "pending", "Not due yet"
@@ -83,6 +86,13 @@ class Forecast(models.Model):
     earliest_at = models.DateTimeField()
     expected_at = models.DateTimeField()
     latest_at = models.DateTimeField(null=True, help_text="None: it may also never come.")
+    renewed_at = models.DateTimeField(
+        default=clock.now, help_text="When it was last foretold; what follows is how."
+    )
+    newest_value = models.FloatField(default=0.0)
+    newest_earliest_at = models.DateTimeField(default=clock.now)
+    newest_expected_at = models.DateTimeField(default=clock.now)
+    newest_latest_at = models.DateTimeField(null=True)
     outcome = models.CharField(
         max_length=8, choices=Outcome.choices, default=Outcome.PENDING, db_index=True
     )

@@ -19,7 +19,10 @@ from analysis.types.conclusions import (
 from analysis.types.findings import (
     AnomalyFinding,
     Band,
+    Breach,
+    Observation,
     Trouble,
+    Withdrawal,
 )
 from analysis.types.ledger import (
     FACTS,
@@ -75,6 +78,7 @@ __all__ = [
     "LogSource",
     "Mechanism",
     "MetricSource",
+    "Observation",
     "Onset",
     "Outcome",
     "Series",
@@ -88,5 +92,6 @@ __all__ = [
     "TraceSource",
     "Trouble",
     "Weight",
+    "Withdrawal",
     "fact_from_json",
 ]

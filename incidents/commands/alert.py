@@ -94,7 +94,7 @@ def _place(new: NewAlert, delivery: Delivery, service: Service | None) -> tuple[
     had_it = Alert.objects.filter(
         integration=delivery.integration, dedup_key=new.dedup_key, incident=OuterRef("pk")
     )
-    live = Incident.objects.live().filter(workspace=workspace)
+    live = Incident.objects.open().filter(workspace=workspace)
     had = set(live.filter(Exists(had_it)).values_list("pk", flat=True))
     candidates = list(live.filter(Q(service=service) if service else Q(pk__in=had)))
     decided = grouping.group(

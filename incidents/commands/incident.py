@@ -50,6 +50,7 @@ def open_or_join(  # noqa: PLR0913 - an incident is born with all it is known by
     description: str = "",
     started_at: datetime | None = None,
     metrics_snapshot: Mapping[str, Any] | None = None,
+    is_predicted: bool = False,
     by: User | None = None,
     actor: str = "AIRRA",
 ) -> tuple[Incident, bool]:
@@ -77,6 +78,7 @@ def open_or_join(  # noqa: PLR0913 - an incident is born with all it is known by
                 started_at=started_at or clock.now(),
                 opened_at=clock.now(),
                 metrics_snapshot=dict(metrics_snapshot or {}),
+                is_predicted=is_predicted,
             )
     except IntegrityError:
         found = live_by_grouping_key(workspace, grouping_key)
@@ -84,9 +86,11 @@ def open_or_join(  # noqa: PLR0913 - an incident is born with all it is known by
             raise
         return found, False
     why = f" ({grouping_reason})" if grouping_reason else ""
-    timeline.record(incident, Kind.OPENED, f"opened {title}{why}", by=by, actor=actor)
+    word = "foresees" if is_predicted else "opened"
+    timeline.record(incident, Kind.OPENED, f"{word} {title}{why}", by=by, actor=actor)
     audit.record("incident.opened", target=incident, by=by, actor=actor)
-    metrics.INCIDENTS_OPENED.labels(source=source, severity=severity).inc()
+    if not is_predicted:  # it counts once it is there
+        metrics.INCIDENTS_OPENED.labels(source=source, severity=severity).inc()
     incident_opened.send(sender=Incident, incident=incident)
     return incident, True
 
@@ -245,7 +249,8 @@ def resolve(
         resolved_at=clock.now(),
         resolution=resolution[:300],
     )
-    metrics.INCIDENTS_RESOLVED.labels(by="person" if by else "airra").inc()
+    if not incident.is_predicted:
+        metrics.INCIDENTS_RESOLVED.labels(by="person" if by else "airra").inc()
     return resolved
 
 
@@ -278,14 +283,42 @@ def close(*, incident: Incident, by: User) -> Incident:
 
 
 @transaction.atomic
-def merge(*, incident: Incident, into: Incident, by: User) -> Incident:
-    """Make this incident part of another one of the same workspace."""
-    require(by, Permission.RESPOND, incident.workspace)
+def merge(
+    *, incident: Incident, into: Incident, by: User | None = None, reason: str = ""
+) -> Incident:
+    """Make this incident part of another one of the same workspace.
+
+    AIRRA itself does so only with what it foretold, when the trouble is already there.
+    """
+    if by is not None:
+        require(by, Permission.RESPOND, incident.workspace)
     if into.pk == incident.pk or into.workspace_id != incident.workspace_id or not into.is_live:
         msg = f"{incident.key} cannot be merged into {into.key}: choose another live incident"
         raise ValueError(msg)
-    move(
-        incident=incident, to=State.MERGED, text=f"merged into {into.key}", by=by, merged_into=into
+    why = f": {reason}" if reason else ""
+    text = f"merged into {into.key}{why}"
+    move(incident=incident, to=State.MERGED, text=text, by=by, merged_into=into)
+    timeline.record(into, Kind.STATE, f"took in {incident.key} {incident.title}{why}", by=by)
+    return incident
+
+
+@transaction.atomic
+def turn_live(*, incident: Incident, reason: str) -> Incident:
+    """What was foretold is there: from now on it counts as open, and as begun now.
+
+    Raises `Conflict` when somebody else has turned it already.
+    """
+    now = clock.now()
+    compare_and_set(incident, "is_predicted", expect=True, to=False, opened_at=now, started_at=now)
+    timeline.record(incident, Kind.OPENED, f"turned what was foretold into a live one: {reason}")
+    audit.record(
+        "incident.turned_live",
+        target=incident,
+        before={"is_predicted": True},
+        after={"is_predicted": False},
+        reason=reason,
     )
-    timeline.record(into, Kind.STATE, f"took in {incident.key} {incident.title}", by=by)
+    labels = {"source": incident.source, "severity": incident.severity}
+    metrics.INCIDENTS_OPENED.labels(**labels).inc()
+    incident_changed.send(sender=Incident, incident=incident)
     return incident

@@ -21,6 +21,13 @@ class IncidentQuerySet(models.QuerySet["Incident"]):
     def live(self) -> Self:
         return self.filter(state__in=_LIVE)
 
+    def open(self) -> Self:
+        """Trouble that is there: live, and not only foretold."""
+        return self.live().filter(is_predicted=False)
+
+    def predicted(self) -> Self:
+        return self.live().filter(is_predicted=True)
+
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
         if not isinstance(user, User) or not user.is_active:
             return self.none()

@@ -20,6 +20,7 @@ PAGE_SIZE = 25
 
 TABS: dict[str, str] = {
     "open": "Open",
+    "predicted": "Predicted",
     "needs-me": "Needs me",
     "critical": "Critical",
     "resolved": "Resolved",
@@ -108,10 +109,12 @@ def _needs(user: AnyUser, desks: Collection[Desk]) -> Q:
 
 def _tab_conditions(user: AnyUser, desks: Collection[Desk]) -> dict[str, Q]:
     live = Q(state__in=sorted(LIVE_STATES))
+    there = live & Q(is_predicted=False)
     return {
-        "open": live,
+        "open": there,
+        "predicted": live & Q(is_predicted=True),
         "needs-me": _needs(user, desks),
-        "critical": live & Q(severity=Severity.CRITICAL),
+        "critical": there & Q(severity=Severity.CRITICAL),
         "resolved": Q(state__in=[State.RESOLVED, State.CLOSED]),
         "all": Q(),
     }
@@ -179,7 +182,7 @@ def newest_event_id(user: AnyUser) -> int:
 def last_resolved_at(user: AnyUser) -> datetime | None:
     return (
         Incident.objects.visible_to(user)
-        .filter(resolved_at__isnull=False)
+        .filter(resolved_at__isnull=False, is_predicted=False)
         .order_by("-resolved_at")
         .values_list("resolved_at", flat=True)
         .first()

@@ -30,7 +30,7 @@ def _visible(user: AnyUser) -> QuerySet[Service]:
 
 def _open_severities(user: AnyUser) -> dict[UUID | None, list[Severity]]:
     found: dict[UUID | None, list[Severity]] = {}
-    pairs = Incident.objects.visible_to(user).live().values_list("service_id", "severity")
+    pairs = Incident.objects.visible_to(user).open().values_list("service_id", "severity")
     for service_id, severity in pairs:
         found.setdefault(service_id, []).append(Severity(severity))
     return found

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import Count, Exists, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from incidents.lifecycle import LIVE_STATES, Severity
+from incidents.lifecycle import Severity
 from incidents.models import Incident, Membership, Workspace
 from incidents.permissions import ROLE_PERMISSIONS, Permission, Role, roles_with
 from incidents.queries.access import AnyUser, workspaces_of
@@ -43,7 +43,7 @@ def desks(user: AnyUser, *, waiting: Subquery) -> list[Desk]:
 
     `waiting` may refer to the workspace as OuterRef("pk").
     """
-    here = Incident.objects.filter(workspace=OuterRef("pk"), state__in=sorted(LIVE_STATES))
+    here = Incident.objects.open().filter(workspace=OuterRef("pk"))
     live = here.order_by().values("workspace").annotate(n=Count("pk")).values("n")
     key: Any = user.pk
     role = Membership.objects.filter(workspace=OuterRef("pk"), user_id=key)

@@ -8,7 +8,6 @@ from itertools import pairwise
 from django.db.models import Exists, OuterRef
 
 from airra.lib import graphlayout
-from incidents.lifecycle import LIVE_STATES
 from incidents.models import Incident, Service, ServiceDependency
 
 MAX_NODES = 60
@@ -63,9 +62,7 @@ def around(service: Service | None, *, depth: int = 2, path: Sequence[str] = ())
 
 def _edges(service: Service) -> list[ServiceDependency]:
     def troubled(side: str) -> Exists:
-        return Exists(
-            Incident.objects.filter(service=OuterRef(f"{side}_id"), state__in=sorted(LIVE_STATES))
-        )
+        return Exists(Incident.objects.open().filter(service=OuterRef(f"{side}_id")))
 
     found = (
         ServiceDependency.objects.filter(caller__workspace=service.workspace_id)

@@ -21,6 +21,7 @@ from analysis.types.findings import (
     Band,
     Breach,
     Observation,
+    SignalFinding,
     Trouble,
     Withdrawal,
 )

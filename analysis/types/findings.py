@@ -65,53 +65,6 @@ class AnomalyFinding:
 
 
 @dataclass(frozen=True)
-class Observation:
-    """An anomaly as correlation needs it. `opens` is whether it may open an incident by itself.
-
-    Of a call between two services, `service` is the one called and `victim` its caller.
-    """
-
-    id: str
-    service: str
-    signal: str
-    direction: str  # up | down
-    started_at: float
-    score: float  # deviations from expected
-    value: float
-    expected: float
-    kind: Trouble = Trouble.LEVEL_SHIFT
-    unit: str = ""
-    floor: float = 0.0  # smallest departure that matters, in the unit
-    limit: float | None = None
-    victim: str = ""
-    opens: bool = True
-
-
-@dataclass(frozen=True)
-class Breach:
-    """A series on its way to a limit: where it stands and when it gets there, Unix seconds.
-
-    `latest` is None when it may also never come. `expected` in the past: it is there.
-    """
-
-    value: float
-    limit: float
-    earliest: float
-    expected: float
-    latest: float | None
-    method: str
-
-
-class Withdrawal(StrEnum):
-    """Why a series is no longer on its way to its limit, as it is told on the incident."""
-
-    FELL = "its level fell back"
-    RESTARTED = "it was restarted"
-    GONE = "its series is gone"
-    LEVELLED_OFF = "it no longer moves towards the limit"
-
-
-@dataclass(frozen=True)
 class Band:
     """The expected range of a series, point by point, same length as the series."""
 
@@ -149,7 +102,7 @@ class SignalFinding:
 class Breach:
     """When a series is expected to reach `limit`: Unix seconds, 90 % between the two ends.
 
-    `latest` None: by then it may also never have come.
+    `latest` None: by then it may also never have come. `expected` not in the future: it is there.
     """
 
     value: float
@@ -158,3 +111,35 @@ class Breach:
     expected: float
     latest: float | None
     method: str
+
+
+@dataclass(frozen=True)
+class Observation:
+    """An anomaly as correlation needs it. `opens` is whether it may open an incident by itself.
+
+    Of a call between two services, `service` is the one called and `victim` its caller.
+    """
+
+    id: str
+    service: str
+    signal: str
+    direction: str  # up | down
+    started_at: float
+    score: float  # deviations from expected
+    value: float
+    expected: float
+    kind: Trouble = Trouble.LEVEL_SHIFT
+    unit: str = ""
+    floor: float = 0.0  # smallest departure that matters, in the unit
+    limit: float | None = None
+    victim: str = ""
+    opens: bool = True
+
+
+class Withdrawal(StrEnum):
+    """Why a series is no longer on its way to its limit, as it is told on the incident."""
+
+    FELL = "its level fell back"
+    RESTARTED = "it was restarted"
+    GONE = "its series is gone"
+    LEVELLED_OFF = "it no longer moves towards the limit"

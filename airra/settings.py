@@ -108,6 +108,8 @@ CACHES = {
 
 SCAN_INTERVAL_S = env.integer("AIRRA_SCAN_INTERVAL_S", 30)
 SWEEP_INTERVAL_S = env.integer("AIRRA_SWEEP_INTERVAL_S", 10)
+PUSHED_RETENTION_H = env.integer("AIRRA_PUSHED_RETENTION_H", 24)
+PUSHED_MAX_ROWS = env.integer("AIRRA_PUSHED_MAX_ROWS", 500_000)
 CELERY_BROKER_URL = REDIS_URL or "memory://"
 CELERY_BROKER_TRANSPORT_OPTIONS = (
     {"visibility_timeout": 900} if REDIS_URL else {"polling_interval": 0.05}

@@ -9,6 +9,7 @@ from django_prometheus.exports import ExportToDjangoView
 from airra.api import api
 from airra.health import health, ready
 from airra.pages import home, incident, incidents, service
+from analysis.api import otlp
 from incidents import urls as incident_urls
 from incidents.admin import site as settings_site
 from incidents.api import hooks
@@ -43,6 +44,8 @@ urlpatterns = [
     path("api/v1/", (api_urls, api_app, api_namespace)),
     path("docs/", to_docs, name="docs"),
     path("hooks/<uuid:integration_id>/", hooks.receive, name="hook"),
+    path("otlp/<uuid:integration_id>/v1/traces", otlp.traces, name="otlp-traces"),
+    path("otlp/<uuid:integration_id>/v1/logs", otlp.logs, name="otlp-logs"),
     path("health", health, name="health"),
     path("ready", ready, name="ready"),
     path("metrics", login_not_required(ExportToDjangoView), name="metrics"),

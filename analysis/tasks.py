@@ -1,7 +1,7 @@
 """Jobs of analysis: ids in, one command called, safe to run twice."""
 
 from airra.lib.jobs import Job, job
-from analysis.commands import detector, investigation
+from analysis.commands import detector, investigation, pushed
 
 
 @job(Job.SCAN)
@@ -23,3 +23,4 @@ def investigate(*, incident_id: str) -> None:
 def sweep() -> None:
     detector.sweep()
     investigation.sweep()
+    pushed.prune()

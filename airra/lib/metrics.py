@@ -5,6 +5,7 @@ from prometheus_client import Counter, Gauge, Histogram
 _WORK = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
 DELIVERIES = Counter("airra_deliveries_total", "Webhook deliveries by fate.", ["kind", "fate"])
+PUSHED = Counter("airra_pushed_records_total", "Spans and log lines taken.", ["signal"])
 INCIDENTS_OPENED = Counter("airra_incidents_opened_total", "Incidents.", ["source", "severity"])
 INCIDENTS_RESOLVED = Counter("airra_incidents_resolved_total", "Incidents resolved.", ["by"])
 DETECTOR_RUNS = Counter("airra_detector_runs_total", "Detector runs by outcome.", ["outcome"])

@@ -4,6 +4,7 @@ from analysis.models.anomaly import Anomaly, Forecast
 from analysis.models.connector import Connector
 from analysis.models.detector import Detector, DetectorState, SeriesTuning
 from analysis.models.investigation import Claim, Evidence, Hypothesis, Investigation
+from analysis.models.pushed import Feed, PushedLine, PushedSpan
 
 __all__ = [
     "Anomaly",
@@ -12,8 +13,11 @@ __all__ = [
     "Detector",
     "DetectorState",
     "Evidence",
+    "Feed",
     "Forecast",
     "Hypothesis",
     "Investigation",
+    "PushedLine",
+    "PushedSpan",
     "SeriesTuning",
 ]

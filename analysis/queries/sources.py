@@ -6,12 +6,15 @@ from airra.env import EnvError, referenced_secret
 from analysis.connectors.base import ConnectorError, Problem
 from analysis.connectors.registry import AnySource, build
 from analysis.models import Connector
+from analysis.queries.pushed import Pushed
 from analysis.types import EventSource, LogSource, MetricSource, TraceSource
 from incidents.models import Workspace
 
 
 def open_source(connector: Connector) -> AnySource:
     """A client of this source; nothing is sent yet. Raises `ConnectorError` without its secret."""
+    if connector.kind == Connector.Kind.OTLP:
+        return Pushed(connector)
     bearer = ""
     if connector.secret_ref:
         try:

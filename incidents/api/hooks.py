@@ -4,8 +4,6 @@ Answers: 202 stored and understood; 200 a repeat; 400 not JSON and 422 a wrong f
 401 without the right token, 404 unknown, 405, 413: not kept.
 """
 
-import hashlib
-from hmac import compare_digest
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_not_required
@@ -14,19 +12,10 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from airra.lib.problem import problem
+from incidents.api.senders import integration_at, is_from
 from incidents.commands import delivery as commands
 from incidents.ingest.alerts import Malformed
 from incidents.models import Integration
-
-
-def _token(request: HttpRequest) -> str:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
-
-
-def _is_from(integration: Integration, request: HttpRequest) -> bool:
-    given = hashlib.sha256(_token(request).encode()).hexdigest()
-    return compare_digest(given, integration.token_digest)
 
 
 def _refusal(wrong: Malformed, delivery_id: UUID) -> HttpResponse:
@@ -43,14 +32,10 @@ def receive(request: HttpRequest, integration_id: UUID) -> HttpResponse:
         answer = problem(405, "deliveries are sent with POST")
         answer["Allow"] = "POST"
         return answer
-    integration = (
-        Integration.objects.select_related("workspace")
-        .filter(pk=integration_id, is_active=True)
-        .first()
-    )
-    if integration is None:
+    integration = integration_at(integration_id)
+    if integration is None or integration.kind == Integration.Kind.OTLP:
         return problem(404, "no active integration has this address")
-    if not _is_from(integration, request):
+    if not is_from(integration, request):
         answer = problem(401, "send the token of this integration as 'Authorization: Bearer …'")
         answer["WWW-Authenticate"] = "Bearer"
         return answer

@@ -17,6 +17,7 @@ class Integration(models.Model):
     class Kind(models.TextChoices):
         ALERTMANAGER = "alertmanager", "Alertmanager v4"
         GENERIC = "generic", "Generic JSON"
+        OTLP = "otlp", "OpenTelemetry (spans and logs)"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="integrations")

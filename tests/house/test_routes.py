@@ -121,6 +121,10 @@ api:api-root                GET   404 404 404 404 404 404
 docs                        GET   302 302 302 302 302 302
 hook                        GET   405 405 405 405 405 405
 hook                        POST  401 401 401 401 401 401
+otlp-traces                 GET   405 405 405 405 405 405
+otlp-traces                 POST  404 404 404 404 404 404
+otlp-logs                   GET   405 405 405 405 405 405
+otlp-logs                   POST  404 404 404 404 404 404
 health                      GET   200 200 200 200 200 200
 ready                       GET   200 200 200 200 200 200
 metrics                     GET   200 200 200 200 200 200

@@ -4,6 +4,7 @@ from analysis.models.anomaly import Anomaly, Forecast
 from analysis.models.connector import Connector
 from analysis.models.detector import Detector, DetectorState, SeriesTuning
 from analysis.models.investigation import Claim, Evidence, Hypothesis, Investigation
+from analysis.models.logs import LogTemplate
 from analysis.models.pushed import Feed, PushedLine, PushedSpan
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Forecast",
     "Hypothesis",
     "Investigation",
+    "LogTemplate",
     "PushedLine",
     "PushedSpan",
     "SeriesTuning",

@@ -31,8 +31,8 @@ def compare(spans: Iterable[Span], *, split: float) -> list[Edge]:
     partner), to the peer it names; a server span without a client span makes it too. Latency is
     the caller's: it includes the network. Counts are those of the sample, not of the traffic.
     """
-    found = _distinct(spans)
-    children = _children(found)
+    found = distinct(spans)
+    children = children_of(found)
     calls: dict[Pair, tuple[_Calls, _Calls]] = defaultdict(lambda: (_Calls(), _Calls()))
     last_seen: dict[Pair, float] = {}
     for pair, span in _calls_in(found, children):
@@ -66,24 +66,24 @@ def self_times(spans: Iterable[Span], *, split: float) -> dict[str, tuple[float,
     That is its server span less the time in which at least one of its client spans was open, so
     that calls made in parallel are not subtracted twice.
     """
-    found = _distinct(spans)
-    children = _children(found)
+    found = distinct(spans)
+    children = children_of(found)
     own: dict[str, tuple[_Calls, _Calls]] = defaultdict(lambda: (_Calls(), _Calls()))
     for span in found.values():
         if span.kind == "server":
-            waiting = _covered_s(span, _client_spans_below(span, children))
+            waiting = _covered_s(span, calls_below(span, children))
             own[span.service][span.start >= split].latencies.append(span.duration_s - waiting)
     return {
         service: (before.mean_s(), during.mean_s()) for service, (before, during) in own.items()
     }
 
 
-def _distinct(spans: Iterable[Span]) -> dict[str, Span]:
+def distinct(spans: Iterable[Span]) -> dict[str, Span]:
     """By span and trace: the same trace is often read once for each service it passes."""
     return {f"{span.trace_id}/{span.span_id}": span for span in spans}
 
 
-def _children(spans: Mapping[str, Span]) -> dict[str, list[Span]]:
+def children_of(spans: Mapping[str, Span]) -> dict[str, list[Span]]:
     below: dict[str, list[Span]] = defaultdict(list)
     for span in spans.values():
         if span.parent_id:
@@ -105,7 +105,7 @@ def _calls_in(
             yield (parent.service, span.service), span
 
 
-def _client_spans_below(span: Span, children: Mapping[str, Sequence[Span]]) -> list[Span]:
+def calls_below(span: Span, children: Mapping[str, Sequence[Span]]) -> list[Span]:
     """The calls out made within `span`, through any internal spans of the same service."""
     found: list[Span] = []
     waiting = [span]

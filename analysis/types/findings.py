@@ -78,7 +78,8 @@ class SignalFinding:
     """What a look found of one series: that it is anomalous now, or (`is_over`) no longer.
 
     `key` names the series and stays the same over time. Times in Unix seconds; `value`,
-    `expected`, `low` and `high` in the unit of the detector; `details` are JSON.
+    `expected`, `low` and `high` in the unit of the detector; `details` are JSON, where `may_open`
+    false says that it is evidence and opens no incident by itself.
     """
 
     key: str

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.perception.log_patterns import WILD, Miner, masked, spikes
+from analysis.perception.log_patterns import spikes
+from analysis.perception.log_templates import WILD, Miner, masked
 from analysis.types import LogLine
 
 

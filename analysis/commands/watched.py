@@ -1,0 +1,63 @@
+"""What looks at logs and traces share: one memory that one worker moves on, and what is over."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from airra.lib import clock
+from airra.lib.db import Conflict, compare_and_set
+from analysis.models import Detector, DetectorState
+from analysis.types import SignalFinding, Trouble
+
+
+def remembered(detector: Detector) -> DetectorState | None:
+    return detector.states.filter(part=0).first()
+
+
+def remember(
+    detector: Detector,
+    state: DetectorState | None,
+    *,
+    series: list[Any],
+    arrays: bytes = b"",
+    newest_at: datetime,
+) -> None:
+    """Move the memory on from `state`. Raises `Conflict` when another worker has done so."""
+    fields = {"series": series, "arrays": arrays, "saved_at": clock.now()}
+    if state is not None:
+        compare_and_set(state, "newest_at", expect=state.newest_at, to=newest_at, **fields)
+        return
+    made = DetectorState(detector=detector, newest_at=newest_at, **fields)
+    try:
+        with transaction.atomic():
+            made.save(force_insert=True)
+    except IntegrityError as error:
+        raise Conflict(made, "newest_at", None) from error
+
+
+def no_longer(detector: Detector, found: Collection[SignalFinding]) -> list[SignalFinding]:
+    """The open anomalies of this detector that were not found again."""
+    keys = {finding.key for finding in found}
+    return [
+        SignalFinding(
+            key=anomaly.series_key,
+            labels=anomaly.labels,
+            service=anomaly.service.name if anomaly.service else "",
+            kind=Trouble(anomaly.kind),
+            direction=anomaly.direction,
+            started_at=anomaly.started_at.timestamp(),
+            last_at=anomaly.last_at.timestamp(),
+            value=anomaly.value,
+            expected=anomaly.expected,
+            low=anomaly.low,
+            high=anomaly.high,
+            score=anomaly.score,
+            p_value=anomaly.p_value,
+            is_over=True,
+            details=anomaly.details,
+        )
+        for anomaly in detector.anomalies.filter(ended_at__isnull=True).select_related("service")
+        if anomaly.series_key not in keys
+    ]

@@ -5,12 +5,14 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from airra.lib import clock, metrics
 from analysis.models import Connector, Feed, PushedLine, PushedSpan
 from analysis.types import LogLine, Span
+from incidents.commands.access import create_integration
 from incidents.models import Integration
 
 _SLACK = 1.1  # of the most rows kept: what may come between two sweeps
@@ -53,6 +55,19 @@ def take_lines(*, integration: Integration, lines: Sequence[LogLine]) -> None:
         )
         Feed.objects.filter(pk=feed.pk).update(lines=F("lines") + len(lines))
     metrics.PUSHED.labels(signal="lines").inc(len(lines))
+
+
+@transaction.atomic
+def connect(*, connector: Connector, by: User) -> str:
+    """Give a source that is pushed its sender. Returns the sender's token, which is shown once."""
+    integration, token = create_integration(
+        workspace=connector.workspace,
+        name=f"{connector.name[:80]} {str(connector.pk)[-8:]}",
+        kind=Integration.Kind.OTLP,
+        by=by,
+    )
+    Feed.objects.create(connector=connector, integration=integration)
+    return token
 
 
 def prune() -> None:
@@ -106,7 +121,6 @@ def _connector(integration: Integration) -> Connector:
         workspace=integration.workspace,
         name=name,
         kind=Connector.Kind.OTLP,
-        url=f"/otlp/{integration.pk}",
     )
 
 

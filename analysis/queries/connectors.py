@@ -10,7 +10,7 @@ from django.db.models import Avg, Count, OuterRef, Q, QuerySet, Subquery
 from django.shortcuts import get_object_or_404
 
 from airra.lib import clock
-from analysis.models import Connector, Detector, Evidence
+from analysis.models import Connector, Detector, Evidence, Feed
 from analysis.queries.source_kinds import KINDS, SourceKind
 from incidents.queries.access import AnyUser, workspaces_of
 
@@ -84,6 +84,12 @@ def rows(user: AnyUser) -> list[SourceRow]:
 
 def row(user: AnyUser, source_id: UUID) -> SourceRow:
     return _row(get_object_or_404(_visible(user), pk=source_id))
+
+
+def push_path(connector: Connector) -> str:
+    """Where to push to a source that is pushed; the collector adds /v1/traces and /v1/logs."""
+    feed = Feed.objects.filter(connector=connector).first()
+    return f"/otlp/{feed.integration_id}" if feed else "/otlp/<integration>"
 
 
 def dependants(connector: Connector, *, limit: int = 50) -> list[Detector]:

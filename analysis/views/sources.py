@@ -7,6 +7,7 @@ from django.shortcuts import render
 
 from airra.lib.htmx import is_htmx, redirect, render_partial, toast
 from analysis.commands import connector as commands
+from analysis.commands import pushed
 from analysis.models import Connector
 from analysis.queries import connectors as queries
 from analysis.queries.source_kinds import KINDS
@@ -28,12 +29,13 @@ def sources(request: HttpRequest) -> HttpResponse:
 def _page(request: HttpRequest, row: queries.SourceRow, **more: object) -> dict[str, object]:
     connector = row.connector
     place = connector.workspace
-    push = request.build_absolute_uri("/otlp")
+    is_pushed = row.kind.is_pushed
+    push = request.build_absolute_uri(queries.push_path(connector)) if is_pushed else ""
     return {
         "row": row,
         "source": connector,
         "steps": row.kind.steps.replace("{push}", push),
-        "push": push if row.kind.is_pushed else "",
+        "push": push,
         "detectors": queries.dependants(connector),
         "may_test": may(request.user, Permission.RESPOND, place),
         "may_edit": may(request.user, Permission.ADMINISTER, place),
@@ -92,10 +94,15 @@ def _edit(request: HttpRequest, connector: Connector | None) -> HttpResponse:
 
 
 def _is_saved(request: HttpRequest, form: SourceForm) -> bool:
+    is_new = form.instance._state.adding
     try:
         saved = commands.save(connector=form.save(commit=False), by=person(request))
     except commands.NameTaken as error:
         form.add_error("name", f"{str(error).capitalize()}: choose another name.")
         return False
+    if is_new and KINDS[saved.kind].is_pushed:
+        token = pushed.connect(connector=saved, by=person(request))
+        toast(request, f"Token of {saved.name}: {token} . Copy it now: it is not shown again.")
+        return True
     toast(request, f"Saved {saved.name}. Test it, so that you know that it answers.")
     return True

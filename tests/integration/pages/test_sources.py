@@ -269,3 +269,21 @@ def test_the_list_asks_the_same_whatever_its_length(queries_of: Any) -> None:
         analysis.detector(f"rule-{number}", connector=first)
     assert [queries_of(path) for path in paths] == before
     assert max(before) <= 12
+
+
+def test_a_pushed_source_is_given_an_address_and_a_token_that_is_shown_once(
+    as_admin: Client,
+) -> None:
+    form = settings(kind="otlp", name="collector", url="")
+    page = as_admin.post("/sources/add/", form, follow=True).content.decode()
+    (token,) = re.findall(r"airra_in_[\w-]+", page)
+    (address,) = set(re.findall(r"http://testserver(/otlp/[\w-]+)", page))
+    assert token not in as_admin.get("/sources/").content.decode()
+    answer = Client().post(
+        f"{address}/v1/logs",
+        "{}",
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {token}"},
+    )
+    assert answer.status_code == 200
+    assert Connector.objects.get().name == "collector"

@@ -107,6 +107,8 @@ CACHES = {
 }
 
 SCAN_INTERVAL_S = env.integer("AIRRA_SCAN_INTERVAL_S", 30)
+# Directories below which connectors may read log files; none by default.
+LOG_DIRS = [Path(word) for word in env.words("AIRRA_LOG_DIRS")]
 SWEEP_INTERVAL_S = env.integer("AIRRA_SWEEP_INTERVAL_S", 10)
 PUSHED_RETENTION_H = env.integer("AIRRA_PUSHED_RETENTION_H", 24)
 PUSHED_MAX_ROWS = env.integer("AIRRA_PUSHED_MAX_ROWS", 500_000)

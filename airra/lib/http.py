@@ -97,8 +97,8 @@ class _Transport(httpx2.HTTPTransport):
 
 @cache
 def _trust() -> ssl.SSLContext:
-    """Reading the certificates costs 20 ms: once a process, not once a client."""
-    return httpx2.create_ssl_context(trust_env=False)
+    """The system's certificates, or those of SSL_CERT_FILE. Read once a process: it costs 20 ms."""
+    return httpx2.create_ssl_context()
 
 
 class HttpClient:

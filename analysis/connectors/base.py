@@ -122,7 +122,7 @@ def _header_text(text: str, what: str) -> str:
 def _explained(title: str, url: str, error: HttpError) -> ConnectorError:
     kind = _kind_of(error)
     if kind is Problem.DENIED:
-        text = f"{title} at {url} refused our credential ({error.status})"
+        text = f"{title} at {url} refused our credential ({error.status}): {_reason_in(error.body)}"
     elif kind is Problem.REJECTED:
         text = f"{title} rejected the query ({error.status}): {_reason_in(error.body)}"
     elif kind is Problem.UNAVAILABLE and error.status:
@@ -156,10 +156,12 @@ def _reason_in(body: str) -> str:
     """The vendor's own words: the `error` or `message` of a JSON body, else its first line."""
     try:
         data = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return body.strip().partition("\n")[0][:_MAX_TEXT] or "no reason given"
     if isinstance(data, dict):
         found = data.get("error") or data.get("message") or data.get("errors")
+        if isinstance(found, dict):
+            found = found.get("reason") or found.get("message") or found
         return str(found)[:_MAX_TEXT] if found else "no reason given"
     return str(data)[:_MAX_TEXT]
 

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airra.lib import clock
-from analysis.connectors.base import Source, as_list, as_object, malformed
+from analysis.connectors.base import Source, as_list, as_object, malformed, plain, refuse_too_many
 from analysis.types import Change
 
-_MAX_TEXT = 300
+_MAX_CHANGES = 10_000
 
 
 class Changes(Source):
@@ -30,7 +30,9 @@ class Changes(Source):
         params = {"since": _rfc3339(start), "until": _rfc3339(end)}
         with self._reading() as http:
             body = as_object(http.get_json("/changes", params=params), "the answer")
-        found = [_change(item) for item in as_list(body.get("changes"), "changes")]
+        items = as_list(body.get("changes"), "changes")
+        refuse_too_many("changes", len(items), _MAX_CHANGES, "a shorter range")
+        found = [_change(item) for item in items]
         return sorted((c for c in found if start <= c.at <= end), key=lambda c: c.at)
 
 
@@ -48,8 +50,7 @@ def _change(item: Any) -> Change:
         at = at.replace(tzinfo=UTC)
 
     def text(name: str) -> str:
-        value = raw.get(name)
-        return "" if value is None else str(value)[:_MAX_TEXT]
+        return plain(raw.get(name))
 
     if not text("id") or not text("service"):
         malformed("a change", "an object with id and service", item)

@@ -3,12 +3,18 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from analysis.connectors.base import Source, as_list, as_number, as_object
+from analysis.connectors.base import (
+    Source,
+    as_list,
+    as_number,
+    as_object,
+    plain,
+    refuse_too_many,
+)
+from analysis.connectors.spantags import has_failed, kind_of, peer_of
 from analysis.types import Span
 
-# Who was called, in the order of how plainly the tag says so (OpenTelemetry, then OpenTracing).
-_PEERS = ("peer.service", "server.address", "net.peer.name", "db.system", "peer.address")
-_KINDS = frozenset({"client", "server"})
+_MAX_SPANS = 50_000
 
 
 class Jaeger(Source):
@@ -36,7 +42,9 @@ class Jaeger(Source):
         with self._reading() as http:
             body = as_object(http.get_json("/api/traces", params=params), "the answer")
         traces = as_list(body.get("data") or [], "data")
-        return [span for trace in traces for span in _spans_of(as_object(trace, "a trace"))]
+        found = [span for trace in traces for span in _spans_of(as_object(trace, "a trace"))]
+        refuse_too_many("spans", len(found), _MAX_SPANS, "fewer traces or a shorter range")
+        return found
 
 
 def _spans_of(trace: Mapping[str, Any]) -> Iterator[Span]:
@@ -45,18 +53,17 @@ def _spans_of(trace: Mapping[str, Any]) -> Iterator[Span]:
         raw = as_object(item, "a span")
         process = as_object(processes.get(str(raw.get("processID"))), "a span's process")
         tags = _tags(raw)
-        kind = str(tags.get("span.kind", "internal")).lower()
         yield Span(
-            trace_id=str(raw.get("traceID", "")),
-            span_id=str(raw.get("spanID", "")),
+            trace_id=plain(raw.get("traceID"), 64),
+            span_id=plain(raw.get("spanID"), 64),
             parent_id=_parent(raw),
-            service=str(process.get("serviceName", "")),
-            operation=str(raw.get("operationName", "")),
-            kind=kind if kind in _KINDS else "internal",
+            service=plain(process.get("serviceName")),
+            operation=plain(raw.get("operationName")),
+            kind=kind_of(str(tags.get("span.kind", ""))),
             start=as_number(raw.get("startTime"), "startTime") / 1e6,
             duration_s=max(as_number(raw.get("duration"), "duration") / 1e6, 0.0),
-            is_error=_is_error(tags),
-            peer=next((str(tags[name]) for name in _PEERS if tags.get(name)), ""),
+            is_error=has_failed(tags),
+            peer=peer_of(tags),
         )
 
 
@@ -69,12 +76,5 @@ def _parent(raw: Mapping[str, Any]) -> str:
     for item in as_list(raw.get("references") or [], "references"):
         reference = as_object(item, "a reference")
         if reference.get("refType") == "CHILD_OF":
-            return str(reference.get("spanID", ""))
+            return plain(reference.get("spanID"), 64)
     return ""
-
-
-def _is_error(tags: Mapping[str, Any]) -> bool:
-    if tags.get("error") in {True, "true"} or tags.get("otel.status_code") == "ERROR":
-        return True
-    status = str(tags.get("http.status_code") or tags.get("http.response.status_code") or "")
-    return status.startswith("5")

@@ -5,16 +5,20 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airra.lib import clock
-from analysis.connectors.base import Source, as_list, as_number, as_object, malformed
+from analysis.connectors.base import (
+    Source,
+    as_list,
+    as_number,
+    as_object,
+    malformed,
+    refuse_too_many,
+)
+from analysis.connectors.logfields import log_line
 from analysis.types import LogLine
 
 _PAGE = 5000  # Loki's default max_entries_limit_per_query
-_MAX_MESSAGE = 2000
+_MAX_LINES = 50_000
 _SERVICE_LABELS = ("service", "service_name", "app", "job")
-_LEVELS = ("level", "detected_level", "severity")
-_MESSAGES = ("message", "msg", "event", "log")
-_INSTANCES = ("instance", "pod", "host")
-_TRACES = ("trace_id", "traceID", "traceId")
 
 
 class Loki(Source):
@@ -31,17 +35,23 @@ class Loki(Source):
     def lines(
         self, *, start: float, end: float, service: str = "", limit: int = 2000
     ) -> list[LogLine]:
-        """The newest `limit` lines of [start, end), oldest first. Times in Unix seconds."""
+        """The newest `limit` lines of [start, end), oldest first. Times in Unix seconds.
+
+        Pages go back in time; of lines that share the nanosecond a page ends in, some are left
+        out. One read is one deadline, however many pages it takes.
+        """
         found: list[LogLine] = []
         until = int(end * 1e9)
-        while len(found) < limit and until > start * 1e9:
-            wanted = min(_PAGE, limit - len(found))
-            page = self._page(service, int(start * 1e9), until, wanted)
-            found.extend(line for _, line in page)
-            if len(page) < wanted:
-                break
-            until = min(stamp for stamp, _ in page)
-        return sorted(found, key=lambda line: line.at)
+        with self._reading():
+            while len(found) < limit and until > start * 1e9:
+                wanted = min(_PAGE, limit - len(found))
+                page = self._page(service, int(start * 1e9), until, wanted)
+                found.extend(line for _, line in page)
+                if len(page) < wanted:
+                    break
+                until = min(until - 1, *(stamp for stamp, _ in page))
+        ours = (line for line in found if start <= line.at < end)
+        return sorted(ours, key=lambda line: line.at)[-limit:]
 
     def _page(self, service: str, start: int, end: int, limit: int) -> list[tuple[int, LogLine]]:
         matcher = f"={json.dumps(service)}" if service else '=~".+"'
@@ -58,7 +68,9 @@ class Loki(Source):
         if data.get("resultType") != "streams":
             malformed("data.resultType", '"streams"', data.get("resultType"))
         streams = as_list(data.get("result"), "data.result")
-        return [line for stream in streams for line in self._lines_of(stream)]
+        found = [line for stream in streams for line in self._lines_of(stream)]
+        refuse_too_many("lines", len(found), _MAX_LINES, "a service or a shorter range")
+        return found
 
     def _service_label(self) -> str:
         """The label that names services here: the first of the usual ones that exists."""
@@ -77,33 +89,22 @@ class Loki(Source):
             value = as_list(pair, "a value")
             if len(value) < 2 or not isinstance(value[1], str):
                 malformed("a value", "[time, line]", pair)
-            as_number(value[0], "the time of a line")
-            stamp = int(value[0])
-            yield stamp, _line(stamp / 1e9, labels, value[1], self._label)
+            number = as_number(value[0], "the time of a line")
+            # Nanoseconds do not fit a float.
+            stamp = int(value[0]) if str(value[0]).isdecimal() else int(number)
+            text = value[1]
+            yield (
+                stamp,
+                log_line(stamp / 1e9, text, _fields(text), labels, service_label=self._label),
+            )
 
 
-def _first(names: tuple[str, ...], *places: Mapping[str, Any]) -> str:
-    """The first of `names` found, as text; the places are asked in order."""
-    for place in places:
-        for name in names:
-            if place.get(name):
-                return str(place[name])
-    return ""
-
-
-def _line(at: float, labels: Mapping[str, Any], text: str, service_label: str) -> LogLine:
-    fields: Mapping[str, Any] = {}
-    if text.startswith("{"):
-        try:
-            parsed = json.loads(text)
-        except ValueError:
-            parsed = None
-        fields = parsed if isinstance(parsed, dict) else {}
-    return LogLine(
-        at=at,
-        service=_first((service_label, *_SERVICE_LABELS), labels, fields),
-        instance=_first(_INSTANCES, labels, fields),
-        level=_first(_LEVELS, fields, labels).lower(),
-        message=(_first(_MESSAGES, fields) or text)[:_MAX_MESSAGE],
-        trace_id=_first(_TRACES, fields, labels),
-    )
+def _fields(text: str) -> Mapping[str, Any]:
+    """The object a line is, or none."""
+    if not text.startswith("{"):
+        return {}
+    try:
+        parsed = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return parsed if isinstance(parsed, dict) else {}

@@ -2,12 +2,14 @@
 
 from typing import NoReturn
 
+from django.conf import settings
+
 from airra.env import EnvError, referenced_secret
 from analysis.connectors.base import ConnectorError, Problem
 from analysis.connectors.registry import AnySource, build
 from analysis.models import Connector
 from analysis.queries.pushed import Pushed
-from analysis.types import EventSource, LogSource, MetricSource, TraceSource
+from analysis.types import EventSource, LogSource, MetricSource, PlatformSource, TraceSource
 from incidents.models import Workspace
 
 
@@ -28,6 +30,7 @@ def open_source(connector: Connector) -> AnySource:
             bearer=bearer,
             tenant=connector.tenant,
             timeout_s=connector.timeout_s,
+            log_dirs=settings.LOG_DIRS,
         )
     except KeyError as error:
         msg = f"{connector.name}: nothing is read from a connector of kind {connector.kind}"
@@ -52,6 +55,11 @@ def open_traces(connector: Connector) -> TraceSource:
 def open_events(connector: Connector) -> EventSource:
     source = open_source(connector)
     return source if isinstance(source, EventSource) else _refuse(connector, "changes")
+
+
+def open_platform(connector: Connector) -> PlatformSource:
+    source = open_source(connector)
+    return source if isinstance(source, PlatformSource) else _refuse(connector, "platform")
 
 
 def _refuse(connector: Connector, wanted: str) -> NoReturn:

@@ -72,7 +72,10 @@ class Span:
 
 @dataclass(frozen=True)
 class Change:
-    """Something somebody did: deploy, config, flag, scale, restart."""
+    """Something somebody did: deploy, config, flag, scale, restart.
+
+    Platforms also tell what they did by themselves (crash, eviction, node): news, not a cause.
+    """
 
     id: str
     at: float
@@ -83,6 +86,39 @@ class Change:
     before: str = ""
     after: str = ""
     revision: str = ""
+
+
+@dataclass(frozen=True)
+class PlatformObject:
+    """A workload, pod or node as the platform reports it. `problem` is its own word for trouble."""
+
+    kind: str  # Deployment | StatefulSet | DaemonSet | ReplicaSet | Pod | Node
+    name: str
+    namespace: str
+    service: str
+    created_at: float
+    images: tuple[str, ...] = ()
+    desired: int = 0
+    ready: int = 0
+    restarts: int = 0
+    node: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class PlatformEvent:
+    """What the platform noted about one of its objects; `count` times until `at`."""
+
+    id: str
+    at: float
+    kind: str
+    name: str
+    namespace: str
+    service: str
+    reason: str
+    message: str
+    is_warning: bool
+    count: int = 1
 
 
 @runtime_checkable
@@ -116,3 +152,13 @@ class TraceSource(Protocol):
 class EventSource(Protocol):
     def check(self) -> str: ...
     def changes(self, *, start: float, end: float) -> list[Change]: ...
+
+
+@runtime_checkable
+class PlatformSource(Protocol):
+    """What runs the services: its changes, and what it holds and has noted."""
+
+    def check(self) -> str: ...
+    def changes(self, *, start: float, end: float) -> list[Change]: ...
+    def objects(self) -> list[PlatformObject]: ...
+    def events(self, *, start: float, end: float) -> list[PlatformEvent]: ...

@@ -1,14 +1,14 @@
 """What every log source promises."""
 
-from analysis.connectors.loki import Loki
-from analysis.connectors.registry import build
 from analysis.types import LogSource
-from tests.contract.connectors.conftest import Backend
+from tests.contract.connectors.conftest import Backend, on
+
+pytestmark = on("loki", "elasticsearch", "logfiles")
 
 
 def source_of(backend: Backend) -> LogSource:
-    source = build("loki", url=backend.url)
-    assert isinstance(source, Loki)
+    source = backend.source()
+    assert isinstance(source, LogSource)
     return source
 
 

@@ -1,15 +1,15 @@
 """What every trace source promises."""
 
-from analysis.connectors.jaeger import Jaeger
-from analysis.connectors.registry import build
 from analysis.perception.spans import compare
 from analysis.types import TraceSource
-from tests.contract.connectors.conftest import Backend
+from tests.contract.connectors.conftest import Backend, on
+
+pytestmark = on("jaeger", "tempo")
 
 
 def source_of(backend: Backend) -> TraceSource:
-    source = build("jaeger", url=backend.url)
-    assert isinstance(source, Jaeger)
+    source = backend.source()
+    assert isinstance(source, TraceSource)
     return source
 
 

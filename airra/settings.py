@@ -110,6 +110,8 @@ SCAN_INTERVAL_S = env.integer("AIRRA_SCAN_INTERVAL_S", 30)
 # Directories below which connectors may read log files; none by default.
 LOG_DIRS = [Path(word) for word in env.words("AIRRA_LOG_DIRS")]
 SWEEP_INTERVAL_S = env.integer("AIRRA_SWEEP_INTERVAL_S", 10)
+EDGE_FRESH_H = env.integer("AIRRA_EDGE_FRESH_H", 24)
+EDGE_KEPT_DAYS = env.integer("AIRRA_EDGE_KEPT_DAYS", 30)
 PUSHED_RETENTION_H = env.integer("AIRRA_PUSHED_RETENTION_H", 24)
 PUSHED_MAX_ROWS = env.integer("AIRRA_PUSHED_MAX_ROWS", 500_000)
 CELERY_BROKER_URL = REDIS_URL or "memory://"

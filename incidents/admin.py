@@ -184,7 +184,7 @@ class ServiceAdmin(Administered):
 @admin.register(ServiceDependency, site=site)
 class ServiceDependencyAdmin(Administered):
     workspace_path = "caller__workspace"
-    list_display = ("caller", "callee", "source", "last_seen_at")
+    list_display = ("caller", "callee", "source", "last_seen_at", "said_by", "hidden_by")
     list_select_related = ("caller", "callee")
     fields = ("caller", "callee", "source", "last_seen_at")
 

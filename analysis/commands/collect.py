@@ -149,7 +149,7 @@ class Tools:
 
     # --- the tools ---------------------------------------------------------------------------
     def _topology(self, service: str) -> _Reading:
-        rows = ServiceDependency.objects.filter(caller__workspace=self.workspace)
+        rows = ServiceDependency.objects.fresh().filter(caller__workspace=self.workspace)
         found = [
             Edge(src=src, dst=dst, source=source, last_seen=seen.timestamp())
             for src, dst, source, seen in rows.values_list(

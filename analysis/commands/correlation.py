@@ -75,7 +75,7 @@ def _loose(workspace: Workspace) -> list[Anomaly]:
 
 
 def _edges(workspace: Workspace) -> list[tuple[str, str]]:
-    found = ServiceDependency.objects.filter(caller__workspace=workspace)
+    found = ServiceDependency.objects.fresh().filter(caller__workspace=workspace)
     return list(found.values_list("caller__name", "callee__name"))
 
 

@@ -216,7 +216,7 @@ def _search(investigation: Investigation) -> Investigated:
 
 def context_of(incident: Incident) -> IncidentContext:
     """What a reasoner is told of the incident."""
-    rows = ServiceDependency.objects.filter(caller__workspace=incident.workspace)
+    rows = ServiceDependency.objects.fresh().filter(caller__workspace=incident.workspace)
     edges = tuple(
         Edge(src=src, dst=dst, source=source, last_seen=seen.timestamp())
         for src, dst, source, seen in rows.values_list(

@@ -1,11 +1,24 @@
-"""Services and the edges between them, as they become known."""
+"""Services and the edges between them: as they become known, and as people correct them."""
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
+from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from airra.lib import clock
-from incidents.models import Service, ServiceDependency, Workspace
+from incidents.commands import audit
+from incidents.models import DependencySighting, Service, ServiceDependency, Workspace
+from incidents.permissions import Permission
+from incidents.queries.access import require
+
+_Fields = Mapping[str, datetime | str | None]
+
+
+class NotAnEdge(ValueError):
+    """These two services cannot be caller and callee; the message says why."""
 
 
 def ensure(*, workspace: Workspace, name: str) -> Service:
@@ -18,10 +31,106 @@ def ensure(*, workspace: Workspace, name: str) -> Service:
 def link(
     *, caller: Service, callee: Service, source: str, seen_at: datetime | None = None
 ) -> ServiceDependency:
-    """Record that `caller` calls `callee`, or refresh when it was last seen."""
-    edge, _ = ServiceDependency.objects.update_or_create(
-        caller=caller,
-        callee=callee,
-        defaults={"source": source, "last_seen_at": seen_at or clock.now()},
+    """Record that `source` shows `caller` calling `callee`; what people hid stays hidden."""
+    at = seen_at or clock.now()
+    newest = {"source": source, "last_seen_at": at}
+    edge, is_new = ServiceDependency.objects.get_or_create(
+        caller=caller, callee=callee, defaults=newest
     )
+    if not is_new and (at >= edge.last_seen_at or edge.source == ServiceDependency.Source.HAND):
+        ServiceDependency.objects.filter(pk=edge.pk).update(**newest)
+        edge.source, edge.last_seen_at = source, at
+    sighting, is_first = DependencySighting.objects.get_or_create(
+        dependency=edge, source=source, defaults={"first_seen_at": at, "last_seen_at": at}
+    )
+    if not is_first and at > sighting.last_seen_at:
+        DependencySighting.objects.filter(pk=sighting.pk).update(last_seen_at=at)
     return edge
+
+
+@transaction.atomic
+def say(*, caller: Service, callee: Service, reason: str, by: User) -> ServiceDependency:
+    """A person says that this edge is there; it is shown again if it was hidden.
+
+    Raises `NotAnEdge` for a service and itself, and across workspaces.
+    """
+    require(by, Permission.ADMINISTER, caller.workspace)
+    if caller.pk == callee.pk:
+        msg = f"{caller} cannot depend on itself"
+        raise NotAnEdge(msg)
+    if caller.workspace_id != callee.workspace_id:
+        msg = f"{caller} and {callee} belong to different workspaces"
+        raise NotAnEdge(msg)
+    edge, _ = ServiceDependency.objects.get_or_create(
+        caller=caller, callee=callee, defaults={"source": ServiceDependency.Source.HAND}
+    )
+    said: _Fields = {
+        "said_at": clock.now(),
+        "said_by": by.get_username(),
+        "said_reason": reason[:300],
+    }
+    _change(edge, "said", by, reason, {**said, **_SHOWN})
+    return edge
+
+
+@transaction.atomic
+def unsay(*, edge: ServiceDependency, by: User) -> None:
+    """Take back what people said; an edge that no source shows goes with it."""
+    require(by, Permission.ADMINISTER, edge.caller.workspace)
+    _change(edge, "unsaid", by, "", {"said_at": None, "said_by": "", "said_reason": ""})
+    is_theirs = edge.source == ServiceDependency.Source.HAND and edge.hidden_at is None
+    if is_theirs and not edge.sightings.exists():
+        edge.delete()
+
+
+@transaction.atomic
+def hide(*, edge: ServiceDependency, reason: str, by: User) -> None:
+    """Say that this edge is wrong: nothing uses it, whatever sources show, until it is shown."""
+    require(by, Permission.ADMINISTER, edge.caller.workspace)
+    hidden: _Fields = {
+        "hidden_at": clock.now(),
+        "hidden_by": by.get_username(),
+        "hidden_reason": reason[:300],
+    }
+    _change(edge, "hidden", by, reason, hidden)
+
+
+@transaction.atomic
+def show(*, edge: ServiceDependency, by: User) -> None:
+    require(by, Permission.ADMINISTER, edge.caller.workspace)
+    _change(edge, "shown", by, "", _SHOWN)
+
+
+_SHOWN: _Fields = {"hidden_at": None, "hidden_by": "", "hidden_reason": ""}
+
+
+def _change(edge: ServiceDependency, verb: str, by: User, reason: str, fields: _Fields) -> None:
+    before = {name: str(getattr(edge, name) or "") for name in fields}
+    ServiceDependency.objects.filter(pk=edge.pk).update(**fields)
+    for name, value in fields.items():
+        setattr(edge, name, value)
+    audit.record(
+        f"dependency.{verb}",
+        target=edge,
+        by=by,
+        before=before,
+        after={name: str(value or "") for name, value in fields.items()},
+        reason=reason,
+        workspace_id=edge.caller.workspace_id,
+    )
+
+
+@transaction.atomic
+def prune_edges() -> int:
+    """Forget what no source has shown for long; returns how many edges went.
+
+    What people said or hid stays: it is theirs to take back.
+    """
+    long_ago = clock.now() - timedelta(days=settings.EDGE_KEPT_DAYS)
+    DependencySighting.objects.filter(last_seen_at__lt=long_ago).delete()
+    shown = DependencySighting.objects.filter(dependency=OuterRef("pk"))
+    gone = ServiceDependency.objects.visible().filter(
+        ~Exists(shown), last_seen_at__lt=long_ago, said_at__isnull=True
+    )
+    number, _ = gone.delete()
+    return number

@@ -3,7 +3,7 @@
 from incidents.models.access import ApiToken, SavedView
 from incidents.models.alert import Alert, Delivery, Integration
 from incidents.models.incident import AppendOnlyQuerySet, AuditEvent, Incident, TimelineEvent
-from incidents.models.service import Service, ServiceDependency
+from incidents.models.service import DependencySighting, Service, ServiceDependency
 from incidents.models.workspace import DEFAULT_WORKSPACE, Membership, Workspace
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "AppendOnlyQuerySet",
     "AuditEvent",
     "Delivery",
+    "DependencySighting",
     "Incident",
     "Integration",
     "Membership",

@@ -1,5 +1,9 @@
 """What is monitored, and what calls what."""
 
+from datetime import timedelta
+from typing import Self
+
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
@@ -34,13 +38,42 @@ class Service(models.Model):
         return self.name
 
 
+class DependencyQuerySet(models.QuerySet["ServiceDependency"]):
+    def visible(self) -> Self:
+        """What nobody has hidden as wrong."""
+        return self.filter(hidden_at__isnull=True)
+
+    def fresh(self) -> Self:
+        """What was seen lately, and what people said; not what they hid."""
+        since = clock.now() - timedelta(hours=settings.EDGE_FRESH_H)
+        return self.visible().filter(Q(last_seen_at__gte=since) | Q(said_at__isnull=False))
+
+
 class ServiceDependency(models.Model):
-    """`caller` sends requests to `callee`; with where the edge was learnt and when last seen."""
+    """`caller` sends requests to `callee`: learnt from sources, said by people, or hidden by them.
+
+    `source` and `last_seen_at` are those of the newest sighting. A hidden edge stays hidden when a
+    source shows it again. What people said does not grow old.
+    """
+
+    class Source(models.TextChoices):
+        TRACES = "traces", "Traces"
+        METRICS = "metrics", "Client metrics"
+        KUBERNETES = "kubernetes", "Kubernetes"
+        HAND = "hand", "By hand"
 
     caller = models.ForeignKey(Service, models.CASCADE, related_name="calls")
     callee = models.ForeignKey(Service, models.CASCADE, related_name="called_by")
-    source = models.CharField(max_length=20, default="traces")
-    last_seen_at = models.DateTimeField(default=clock.now)
+    source = models.CharField(max_length=20, choices=Source.choices, default=Source.TRACES)
+    last_seen_at = models.DateTimeField(default=clock.now, db_index=True)
+    said_at = models.DateTimeField(null=True, blank=True)
+    said_by = models.CharField(max_length=150, blank=True)
+    said_reason = models.CharField(max_length=300, blank=True)
+    hidden_at = models.DateTimeField(null=True, blank=True)
+    hidden_by = models.CharField(max_length=150, blank=True)
+    hidden_reason = models.CharField(max_length=300, blank=True)
+
+    objects = DependencyQuerySet.as_manager()
 
     class Meta:
         verbose_name_plural = "service dependencies"
@@ -51,3 +84,21 @@ class ServiceDependency(models.Model):
 
     def __str__(self) -> str:
         return f"{self.caller} calls {self.callee}"
+
+
+class DependencySighting(models.Model):
+    """One source that shows an edge, and when it last did."""
+
+    dependency = models.ForeignKey(ServiceDependency, models.CASCADE, related_name="sightings")
+    source = models.CharField(max_length=20, choices=ServiceDependency.Source.choices)
+    first_seen_at = models.DateTimeField(default=clock.now)
+    last_seen_at = models.DateTimeField(default=clock.now, db_index=True)
+
+    class Meta:
+        ordering = ["-last_seen_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["dependency", "source"], name="one_sighting_per_source")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dependency}: {self.source}"

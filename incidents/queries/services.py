@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.shortcuts import get_object_or_404
 
 from incidents.lifecycle import SEVERITY_ORDER, Severity
-from incidents.models import Incident, Service, Workspace
+from incidents.models import Incident, Service, ServiceDependency, Workspace
 from incidents.queries.access import AnyUser, workspaces_of
 
 
@@ -41,7 +41,10 @@ def rows(user: AnyUser) -> list[ServiceRow]:
     severities = _open_severities(user)
     counted = _visible(user).filter(retired_at__isnull=True)
     counted = counted.annotate(
-        call_count=Count("calls", distinct=True), called_by_count=Count("called_by", distinct=True)
+        call_count=Count("calls", filter=Q(calls__hidden_at__isnull=True), distinct=True),
+        called_by_count=Count(
+            "called_by", filter=Q(called_by__hidden_at__isnull=True), distinct=True
+        ),
     )
     listed = [
         ServiceRow(
@@ -60,6 +63,16 @@ def visible_service(user: AnyUser, name: str) -> Service:
     """The service of this name in a workspace of this user; 404 otherwise."""
     found = _visible(user).filter(name=name).order_by("workspace__name").first()
     return found or get_object_or_404(_visible(user), pk=None)
+
+
+def visible_service_by_id(user: AnyUser, service_id: UUID) -> Service:
+    return get_object_or_404(_visible(user).select_related("workspace"), pk=service_id)
+
+
+def visible_edge(user: AnyUser, edge_id: int) -> ServiceDependency:
+    """The edge, if its services are in a workspace of this user; 404 otherwise."""
+    found = ServiceDependency.objects.select_related("caller__workspace", "callee")
+    return get_object_or_404(found.filter(caller__workspace__in=workspaces_of(user)), pk=edge_id)
 
 
 def history(service: Service, *, limit: int = 20) -> list[Incident]:

@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef
 
 from airra.lib import graphlayout
 from incidents.models import Incident, Service, ServiceDependency
+from incidents.queries.edges import is_stale
 
 MAX_NODES = 60
 MAX_EDGES = 500
@@ -30,7 +31,9 @@ class Call:
     callee: str
     path: str  # the SVG path between them
     is_on_path: bool
+    source: str
     last_seen_at: datetime
+    is_stale: bool
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,8 @@ def _edges(service: Service) -> list[ServiceDependency]:
         return Exists(Incident.objects.open().filter(service=OuterRef(f"{side}_id")))
 
     found = (
-        ServiceDependency.objects.filter(caller__workspace=service.workspace_id)
+        ServiceDependency.objects.visible()
+        .filter(caller__workspace=service.workspace_id)
         .select_related("caller", "callee")
         .annotate(caller_troubled=troubled("caller"), callee_troubled=troubled("callee"))
     )
@@ -131,7 +135,9 @@ def _drawn(
                 path=layout.edge_path(e.caller.name, e.callee.name),
                 is_on_path=(e.callee.name, e.caller.name) in steps
                 or (e.caller.name, e.callee.name) in steps,
+                source=e.get_source_display(),
                 last_seen_at=e.last_seen_at,
+                is_stale=is_stale(e),
             )
             for e in kept
         ],

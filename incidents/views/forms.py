@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.models import User
+from django.db.models import TextChoices
 from django.http import QueryDict
 
 from incidents.lifecycle import Severity
@@ -44,6 +45,29 @@ class ReasonForm(forms.Form):
     """One sentence of why, for the record."""
 
     reason = forms.CharField(max_length=300, widget=forms.Textarea(attrs={"rows": 3}))
+
+
+class DependencyForm(forms.Form):
+    """A call that sources do not show."""
+
+    class Way(TextChoices):
+        CALLS = "calls", "It calls"
+        CALLED_BY = "called_by", "It is called by"
+
+    way = forms.ChoiceField(choices=Way.choices, label="Direction")
+
+    def __init__(self, data: QueryDict | None, *, service: Service) -> None:
+        super().__init__(data)
+        others = Service.objects.filter(workspace=service.workspace_id, retired_at__isnull=True)
+        self.fields["other"] = forms.ModelChoiceField(
+            others.exclude(pk=service.pk), label="The other service"
+        )
+        self.fields["reason"] = forms.CharField(
+            max_length=300,
+            label="How you know",
+            widget=forms.Textarea(attrs={"rows": 3}),
+            help_text="Goes to the audit log and is shown beside the call.",
+        )
 
 
 class NoteForm(forms.Form):

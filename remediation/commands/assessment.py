@@ -162,7 +162,8 @@ def _critical_dependents(service: Service) -> int:
 
 
 def _callers(services: set[object]) -> QuerySet[ServiceDependency, object]:
-    return ServiceDependency.objects.filter(callee__in=services).values_list("caller_id", flat=True)
+    found = ServiceDependency.objects.visible().filter(callee__in=services)
+    return found.values_list("caller_id", flat=True)
 
 
 def _other_major_incident(incident: Incident, hypothesis: Hypothesis | None, service: str) -> bool:

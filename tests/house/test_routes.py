@@ -68,6 +68,14 @@ incidents:close             POST  302 404 403 409 409 409
 incidents:note              GET   302 405 405 405 405 405
 incidents:note              POST  302 404 403 302 302 302
 incidents:services          GET   302 200 200 200 200 200
+incidents:edge-add          GET   302 404 403 403 403 200
+incidents:edge-add          POST  302 404 403 403 403 422
+incidents:edge-hide         GET   302 404 403 403 403 200
+incidents:edge-hide         POST  302 404 403 403 403 302
+incidents:edge-show         GET   302 405 405 405 405 405
+incidents:edge-show         POST  302 404 403 403 403 302
+incidents:edge-unsay        GET   302 405 405 405 405 405
+incidents:edge-unsay        POST  302 404 403 403 403 302
 incidents:audit             GET   302 200 200 200 200 200
 incidents:audit-csv         GET   302 200 200 200 200 200
 incidents:account           GET   302 200 200 200 200 200
@@ -250,6 +258,8 @@ def _values(here: Workspace, viewer: User) -> dict[str, object]:
     view = SavedView.objects.create(workspace=here, owner=viewer, name="x", query="view=all")
     return {
         "key": "INC-1",
+        "service_id": ServiceDependency.objects.filter(caller__workspace=here)[0].caller_id,
+        "edge_id": ServiceDependency.objects.filter(caller__workspace=here)[0].pk,
         "seq": 1,
         "name": "payments",
         "content_type_id": 1,

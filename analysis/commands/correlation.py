@@ -2,40 +2,52 @@
 
 Detectors run as separate jobs, on several workers. One trouble still ends in one incident: nobody
 correlates while a run of the round is under way, so the last to finish sees all of it; and whoever
-does holds the workspace's row, so the next one sees what was written.
+does holds the workspace's row, so the next one sees what was written. The number of queries does
+not grow with the number of open anomalies.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F
 
 from airra.lib import clock
-from airra.lib.quantities import count, quantity
-from analysis.models import Anomaly, Detector, Investigation
-from analysis.perception.correlate import Graph, Group, Observation, correlate, describe, link
+from analysis.commands import membership
+from analysis.models import Anomaly, Detector
+from analysis.perception.correlate import Group, correlate, describe, link, places_of
+from analysis.perception.graph import Graph
+from analysis.perception.homes import Home, Homes
+from analysis.queries import anomalies as queries
+from analysis.queries import topology
+from analysis.types import Observation
 from incidents.commands import incident as incidents
 from incidents.commands import timeline
+from incidents.commands.alert import RESOLVABLE
 from incidents.commands.service import ensure
-from incidents.lifecycle import State
-from incidents.models import Incident, ServiceDependency, TimelineEvent, Workspace
+from incidents.models import Incident, TimelineEvent, Workspace
 
 _RESIDUE = timedelta(minutes=15)  # after an incident's end, what began before it is its residue
-_MOVABLE = (State.OPEN, State.ACKNOWLEDGED, State.ANALYSING)
+_SHOWN = 20  # anomalies in the snapshot of an incident
 
 
 @dataclass(frozen=True)
-class _Place:
-    """Where and when an incident shows trouble."""
+class _Scene:
+    """What one correlation looks at."""
 
-    service: str
-    start: float
-    end: float
+    workspace: Workspace
+    graph: Graph
+    tiers: dict[str, int]
+    rows: dict[str, Anomaly]  # by the id of their observation
+    now: datetime
 
-    def apart_s(self, at: float) -> float:
-        return max(self.start - at, at - self.end, 0.0)
+    def told(self, members: Sequence[Observation], whys: Sequence[str]) -> list[membership.Told]:
+        return [
+            membership.Told(self.rows[seen.id], why)
+            for seen, why in zip(members, whys, strict=True)
+        ]
 
 
 def correlate_open(*, workspace: Workspace) -> list[Incident]:
@@ -48,15 +60,20 @@ def correlate_open(*, workspace: Workspace) -> list[Incident]:
         _take_turn(workspace)
         if Detector.objects.filter(workspace=workspace, lease_until__gte=now).exists():
             return []
-        loose = _loose(workspace)
-        if not loose:
+        loose = queries.loose(workspace, now=now)
+        membership.explain_silence(loose)
+        seen = [one.observation for one in loose if not one.is_excused]
+        if not seen:
             return []
-        edges = _edges(workspace)
-        graph = Graph(edges)
-        loose = _leave_residue(loose, workspace, graph, now)
-        loose = _join_live(loose, workspace, graph)
-        groups = correlate([_observation(a, now) for a in loose], edges)
-        return [_open(group, loose, workspace, graph) for group in groups]
+        calls = [(o.victim, o.service) for o in seen if o.victim]
+        scene = _Scene(
+            workspace=workspace,
+            graph=Graph([*topology.edges_of(workspace), *calls]),
+            tiers=dict(topology.tiers_of(workspace)),
+            rows={str(one.anomaly.pk): one.anomaly for one in loose},
+            now=now,
+        )
+        return _settle_all(_without_residue(seen, scene), scene)
 
 
 def _take_turn(workspace: Workspace) -> None:
@@ -64,174 +81,130 @@ def _take_turn(workspace: Workspace) -> None:
     Workspace.objects.filter(pk=workspace.pk).update(last_incident_number=F("last_incident_number"))
 
 
-def _loose(workspace: Workspace) -> list[Anomaly]:
-    found = Anomaly.objects.filter(
-        detector__workspace=workspace,
-        ended_at__isnull=True,
-        incident__isnull=True,
-        service__isnull=False,
-    )
-    return list(found.select_related("detector", "service").order_by("started_at", "id"))
-
-
-def _edges(workspace: Workspace) -> list[tuple[str, str]]:
-    found = ServiceDependency.objects.fresh().filter(caller__workspace=workspace)
-    return list(found.values_list("caller__name", "callee__name"))
-
-
-def _name(anomaly: Anomaly) -> str:
-    return anomaly.service.name if anomaly.service else ""
-
-
-def _observation(anomaly: Anomaly, now: datetime) -> Observation:
-    detector = anomaly.detector
-    is_muted = detector.muted_until is not None and detector.muted_until > now
-    return Observation(
-        id=str(anomaly.pk),
-        service=_name(anomaly),
-        signal=detector.signal,
-        direction=anomaly.direction,
-        started_at=anomaly.started_at.timestamp(),
-        score=anomaly.score,
-        value=anomaly.value,
-        expected=anomaly.expected,
-        opens=detector.opens_incident and not is_muted,
-    )
-
-
-def _places(incident: Incident) -> list[_Place]:
-    """The incident's anomalies, and its own service from its start."""
-    began = incident.started_at.timestamp()
-    own = [_Place(incident.service.name, began, began)] if incident.service else []
-    rows = incident.anomalies.filter(service__isnull=False)
-    return own + [
-        _Place(name, start.timestamp(), end.timestamp())
-        for name, start, end in rows.values_list("service__name", "started_at", "last_at")
-    ]
-
-
-def _why_near(anomaly: Anomaly, places: Iterable[_Place], graph: Graph) -> str:
-    """The plainest reason why an anomaly belongs to an incident, or ""."""
-    at, name = anomaly.started_at.timestamp(), _name(anomaly)
-    for place in sorted(places, key=lambda p: (p.service != name, p.apart_s(at))):
-        why = link(name, place.service, place.apart_s(at), graph)
-        if why:
-            return why if place.service == name else f"{why} from {place.service}"
-    return ""
-
-
-def _leave_residue(
-    loose: Sequence[Anomaly], workspace: Workspace, graph: Graph, now: datetime
-) -> list[Anomaly]:
+def _without_residue(seen: Sequence[Observation], scene: _Scene) -> list[Observation]:
     """File what began before the end of an incident just over under it, without a word."""
-    over = list(
-        Incident.objects.filter(workspace=workspace, resolved_at__gte=now - _RESIDUE)
-        .exclude(pk__in=_live(workspace))
-        .select_related("service")
+    ended = Incident.objects.filter(
+        workspace=scene.workspace, is_predicted=False, resolved_at__gte=scene.now - _RESIDUE
     )
-    rest = []
-    for anomaly in loose:
-        before_end = (i for i in over if i.resolved_at and anomaly.started_at <= i.resolved_at)
-        of = next((i for i in before_end if _why_near(anomaly, _places(i), graph)), None)
-        if of is None:
-            rest.append(anomaly)
+    over = {str(i.pk): i for i in ended.exclude(pk__in=Incident.objects.live())}
+    if not over:
+        return list(seen)
+    homes = Homes(queries.places(list(over.values())), scene.graph)
+    rest: list[Observation] = []
+    filed: dict[str, list[membership.Told]] = defaultdict(list)
+    for one in seen:
+        home = homes.nearest(one)
+        of = over[home.incident] if home else None
+        if home and of and of.resolved_at and one.started_at <= of.resolved_at.timestamp():
+            why = f"began before {of.key} ended ({home.why})"
+            filed[home.incident].append(membership.Told(scene.rows[one.id], why))
         else:
-            Anomaly.objects.filter(pk=anomaly.pk).update(incident=of)
+            rest.append(one)
+    for key, told in filed.items():
+        membership.file_quietly(over[key], told)
     return rest
 
 
-def _live(workspace: Workspace) -> QuerySet[Incident]:
-    return Incident.objects.open().filter(workspace=workspace)
+def _settle_all(seen: Sequence[Observation], scene: _Scene) -> list[Incident]:
+    """Each group joins the live incident it is near to, or makes one if it may."""
+    live = {
+        str(i.pk): i
+        for i in Incident.objects.open()
+        .filter(workspace=scene.workspace)
+        .select_related("service", "workspace")
+    }
+    homes = Homes(queries.places(list(live.values())), scene.graph)
+    foretold = queries.foretold(scene.workspace)
+    opened: list[Incident] = []
+    joining: dict[str, list[membership.Told]] = defaultdict(list)
+    for group in correlate(seen, scene.graph):
+        found = [homes.nearest(one) for one in group]
+        best = next((home for home in found if home), None)
+        predicted = _foretold_by(group, foretold, scene)
+        if best is not None:
+            _join(group, found, best, joining, scene)
+            _take_in(predicted, live[best.incident])
+        elif any(one.opens for one in group):
+            opened.append(_open(group, predicted, scene))
+        elif predicted:
+            whys = [f"was foretold by {predicted[0].key}"] * len(group)
+            membership.attach(predicted[0], scene.told(group, whys))
+    for key, told in joining.items():
+        membership.attach(live[key], told)
+        membership.reconsider(live[key], scene.graph, scene.tiers)
+    return opened
 
 
-def _join_live(loose: Sequence[Anomaly], workspace: Workspace, graph: Graph) -> list[Anomaly]:
-    """Add each anomaly to the live incident it is near to; returns those near to none."""
-    rest = list(loose)
-    for incident in _live(workspace).select_related("service").order_by("-opened_at"):
-        joined: list[Anomaly] = []
-        is_growing = True
-        while is_growing:  # one that joins may bring its neighbours
-            places = _places(incident)
-            near = [(a, _why_near(a, places, graph)) for a in rest]
-            for anomaly, why in ((a, why) for a, why in near if why):
-                _attach(anomaly, incident, why)
-                joined.append(anomaly)
-            is_growing = any(why for _, why in near)
-            rest = [a for a, why in near if not why]
-        if joined:
-            _reconsider(incident, graph)
-    return rest
+def _join(
+    group: Sequence[Observation],
+    found: Sequence[Home | None],
+    best: Home,
+    joining: dict[str, list[membership.Told]],
+    scene: _Scene,
+) -> None:
+    """Each member to the incident it is near to itself; the others follow their group."""
+    for one, home in zip(group, found, strict=True):
+        to = home or Home(best.incident, "near through its neighbours")
+        joining[to.incident].append(membership.Told(scene.rows[one.id], to.why))
 
 
-def _attach(anomaly: Anomaly, incident: Incident, why: str) -> None:
-    """Make an anomaly part of an incident; the timeline hears of each series once."""
-    is_known = incident.anomalies.filter(
-        detector=anomaly.detector, series_key=anomaly.series_key
-    ).exists()
-    Anomaly.objects.filter(pk=anomaly.pk).update(incident=incident)
-    if is_known:
-        return
-    detector = anomaly.detector
-    value, expected = (quantity(v, detector.unit) for v in (anomaly.value, anomaly.expected))
-    timeline.record(
-        incident,
-        TimelineEvent.Kind.ANOMALY,
-        f"saw {detector.name.lower()} of {_name(anomaly)} at {value}, expected {expected} ({why})",
-        at=anomaly.started_at,
-        payload={"anomaly": str(anomaly.pk), "detector": str(detector.pk)},
-    )
+def _foretold_by(
+    group: Sequence[Observation], foretold: dict[tuple[str, str], Incident], scene: _Scene
+) -> list[Incident]:
+    """The predicted incidents that foretold this trouble: the same signal of the same service."""
+    found = (foretold.get((one.service, one.signal)) for one in group)
+    return list({i.pk: i for i in found if i is not None}.values())
 
 
-def _reconsider(incident: Incident, graph: Graph) -> None:
-    """With all its anomalies in sight: is the incident worse, or rather somewhere else.
-
-    It is moved only while nobody has drawn conclusions from where it stands.
-    """
-    now = clock.now()
-    rows = incident.anomalies.filter(service__isnull=False).select_related("detector", "service")
-    group = describe([_observation(a, now) for a in rows], graph)
-    incidents.raise_severity(
-        incident=incident,
-        to=group.severity,
-        reason=f"{count(len(rows), 'anomaly', 'anomalies')} belong to it now",
-    )
-    is_settled = incident.investigations.filter(state=Investigation.State.SETTLED).exists()
-    if (
-        incident.source == Incident.Source.DETECTOR
-        and incident.state in _MOVABLE
-        and not is_settled
-    ):
-        incidents.attribute(
-            incident=incident,
-            service=ensure(workspace=incident.workspace, name=group.service),
-            reason=group.reason,
-        )
+def _take_in(predicted: Sequence[Incident], into: Incident) -> None:
+    """What was foretold goes into the incident that is there; not while its action runs."""
+    for incident in predicted:
+        if incident.is_live and incident.state in RESOLVABLE:
+            incidents.merge(incident=incident, into=into, reason="what it foretold is there")
 
 
-def _open(group: Group, loose: Sequence[Anomaly], workspace: Workspace, graph: Graph) -> Incident:
-    by_id = {str(anomaly.pk): anomaly for anomaly in loose}
-    members = [by_id[seen.id] for seen in group.observations]
+def _open(group: Sequence[Observation], predicted: Sequence[Incident], scene: _Scene) -> Incident:
+    """Make the incident of a group: the one that foretold it, or a new one."""
+    told = describe(group, scene.graph, scene.tiers)
+    members = told.observations
+    whys = [_why(one, told, scene) for one in members]
+    if predicted:
+        first, *others = predicted
+        incidents.turn_live(incident=first, reason=f"{told.title}, which was foretold, is there")
+        membership.attach(first, scene.told(members, whys))
+        membership.reconsider(first, scene.graph, scene.tiers)
+        _take_in(others, first)
+        return first
+    rows = [scene.rows[one.id] for one in members]
     incident, _ = incidents.open_or_join(
-        workspace=workspace,
-        title=group.title,
-        severity=group.severity,
+        workspace=scene.workspace,
+        title=told.title,
+        severity=told.severity,
         source=Incident.Source.DETECTOR,
-        grouping_key=f"anomaly:{members[0].pk}",
-        grouping_reason=group.reason,
-        service=ensure(workspace=workspace, name=group.service),
-        started_at=min(anomaly.started_at for anomaly in members),
-        metrics_snapshot={
-            f"{a.detector.name} of {_name(a)}": {
-                "value": a.value,
-                "expected": a.expected,
-                "unit": a.detector.unit,
-            }
-            for a in members
-        },
+        grouping_key=f"anomaly:{members[0].id}",
+        grouping_reason=told.reason,
+        service=ensure(workspace=scene.workspace, name=told.service),
+        started_at=min(row.started_at for row in rows),
+        metrics_snapshot=_snapshot(rows[:_SHOWN]),
     )
-    began = incident.started_at.timestamp()
-    for anomaly in members:
-        apart_s = anomaly.started_at.timestamp() - began
-        why = link(_name(anomaly), group.service, apart_s, graph)
-        _attach(anomaly, incident, why or "near through its neighbours")
+    text = f"set severity {told.severity}: {told.severity_reason}"
+    timeline.record(incident, TimelineEvent.Kind.SEVERITY, text)
+    membership.attach(incident, scene.told(members, whys))
     return incident
+
+
+def _why(one: Observation, group: Group, scene: _Scene) -> str:
+    apart_s = one.started_at - group.started_at
+    found = (link(place, group.service, apart_s, scene.graph) for place in places_of(one))
+    return next(filter(None, found), "near through its neighbours")
+
+
+def _snapshot(rows: Sequence[Anomaly]) -> dict[str, object]:
+    return {
+        f"{a.detector.name} of {a.service}": {
+            "value": a.value,
+            "expected": a.expected,
+            "unit": a.detector.unit,
+        }
+        for a in rows
+    }

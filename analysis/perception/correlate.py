@@ -10,14 +10,18 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from airra.lib.quantities import count, span
+from analysis.perception import severity
+from analysis.perception.graph import NEAR_HOPS, Graph
+from analysis.types import Observation, Trouble
 from incidents.lifecycle import Severity
 
 NEAR_S = 900.0
-NEAR_HOPS = 2
-_BLIND_S = 120.0  # how near in time counts where the graph does not know a service
+BLIND_S = 120.0  # how near in time counts where the graph does not know a service
 
-# How much a signal speaks for its own service as the cause, rather than as a victim.
-_OWN = {
+# How much a signal, or a kind of trouble, speaks for its own service as the cause rather than as
+# a victim. The kind is asked first.
+_OWN: dict[str, float] = {
     "disk": 3.0,
     "memory": 3.0,
     "cpu": 3.0,
@@ -28,6 +32,14 @@ _OWN = {
     "latency": 1.0,
     "other": 1.0,
     "traffic": 0.5,
+    Trouble.COUNTER_RESET: 2.5,
+    Trouble.MISSING: 2.0,
+    Trouble.EDGE_GAP: 0.8,
+    Trouble.EDGE_ERRORS: 0.9,
+    Trouble.EDGE_LATENCY: 0.9,
+    Trouble.VANISHED_CALLS: 0.7,
+    Trouble.NEW_TEMPLATE: 0.8,
+    Trouble.TEMPLATE_SURGE: 0.8,
 }
 _DEEPEST = 1.5
 _EARLIEST = 1.0
@@ -45,74 +57,52 @@ _WORDS = {
     "availability": "instances down",
     "other": "unusual values",
 }
-
-
-@dataclass(frozen=True)
-class Observation:
-    """An anomaly as correlation needs it. `opens` is whether it may open an incident by itself."""
-
-    id: str
-    service: str
-    signal: str
-    direction: str  # up | down
-    started_at: float
-    score: float  # deviations from expected
-    value: float
-    expected: float
-    opens: bool = True
+# The direction in which a signal is no trouble, unless its kind is one without direction.
+_WELCOME = {
+    "availability": "up",
+    "errors": "down",
+    "latency": "down",
+    "restarts": "down",
+    "saturation": "down",
+}
+_WITHOUT_DIRECTION = frozenset(
+    {
+        Trouble.MISSING,
+        Trouble.FLATLINE,
+        Trouble.VARIANCE,
+        Trouble.COUNTER_RESET,
+        Trouble.SATURATION,
+        Trouble.NEW_TEMPLATE,
+        Trouble.TEMPLATE_SURGE,
+        Trouble.VANISHED_CALLS,
+    }
+)
 
 
 @dataclass(frozen=True)
 class Group:
-    """Anomalies of one trouble. `reason` says why they belong together and why this service."""
+    """Anomalies of one trouble, earliest and then deepest first, with the reasons for it all."""
 
     observations: tuple[Observation, ...]
     service: str
     severity: Severity
+    severity_reason: str
     title: str
     reason: str
     started_at: float
 
 
-class Graph:
-    """Who calls whom, with distances that ignore direction."""
-
-    def __init__(self, edges: Iterable[tuple[str, str]]) -> None:
-        self._callees: dict[str, set[str]] = defaultdict(set)
-        self._callers: dict[str, set[str]] = defaultdict(set)
-        for caller, callee in edges:
-            self._callees[caller].add(callee)
-            self._callers[callee].add(caller)
-
-    def knows(self, service: str) -> bool:
-        return service in self._callees or service in self._callers
-
-    def callers(self, service: str) -> set[str]:
-        return self._callers.get(service, set())
-
-    def below(self, service: str) -> set[str]:
-        """Everything `service` depends on, directly or not."""
-        return set(_reached(service, self._callees)) - {service}
-
-    def hops(self, one: str, other: str) -> float:
-        """Edges between two services; infinite when there is no way."""
-        neighbours = {
-            s: self._callees.get(s, set()) | self._callers.get(s, set())
-            for s in {*self._callees, *self._callers}
-        }
-        return _reached(one, neighbours).get(other, math.inf)
+def why_welcome(seen: Observation) -> str:
+    """Why an anomaly is no trouble at all: a change for the better. "" when it is trouble."""
+    is_better = _WELCOME.get(seen.signal) == seen.direction
+    if not is_better or seen.kind in _WITHOUT_DIRECTION:
+        return ""
+    return f"{seen.signal} that goes {seen.direction} is not trouble"
 
 
-def _reached(start: str, neighbours: Mapping[str, set[str]]) -> dict[str, int]:
-    hops = {start: 0}
-    waiting = deque([start])
-    while waiting:
-        here = waiting.popleft()
-        for there in neighbours.get(here, ()):
-            if there not in hops:
-                hops[there] = hops[here] + 1
-                waiting.append(there)
-    return hops
+def places_of(seen: Observation) -> tuple[str, ...]:
+    """Where an anomaly shows: its service and, of a call, the caller that suffers it."""
+    return (seen.service, seen.victim) if seen.victim else (seen.service,)
 
 
 def link(one: str, other: str, apart_s: float, graph: Graph) -> str:
@@ -120,48 +110,95 @@ def link(one: str, other: str, apart_s: float, graph: Graph) -> str:
     if apart_s > NEAR_S:
         return ""
     if one == other:
-        return f"same service, {apart_s:.0f} s apart"
+        return f"same service, {span(apart_s)} apart"
     if not (graph.knows(one) and graph.knows(other)):
-        return f"{apart_s:.0f} s apart, topology not known" if apart_s <= _BLIND_S else ""
+        return f"{span(apart_s)} apart, topology not known" if apart_s <= BLIND_S else ""
     hops = graph.hops(one, other)
-    return f"{hops:.0f} hops and {apart_s:.0f} s apart" if hops <= NEAR_HOPS else ""
+    if hops > NEAR_HOPS:
+        return ""
+    return f"{count(int(hops), 'hop')} and {span(apart_s)} apart"
 
 
-def correlate(observations: Sequence[Observation], edges: Iterable[tuple[str, str]]) -> list[Group]:
-    """Groups that hold at least one observation that may open an incident, earliest first.
+class _Sets:
+    """Disjoint sets of observations by their number."""
 
-    `edges` are (caller, callee). Two observations are together when within 15 minutes and 2 hops,
-    also through others of their group.
+    def __init__(self, size: int) -> None:
+        self._parent = list(range(size))
+
+    def find(self, one: int) -> int:
+        while self._parent[one] != one:
+            self._parent[one] = self._parent[self._parent[one]]
+            one = self._parent[one]
+        return one
+
+    def unite(self, one: int, other: int) -> None:
+        first, second = sorted((self.find(one), self.find(other)))
+        self._parent[second] = first
+
+
+def correlate(observations: Iterable[Observation], graph: Graph) -> list[tuple[Observation, ...]]:
+    """The observations as groups of one trouble each, earliest first; the order given is nothing.
+
+    Two are together when `link` says so of any of their places, also through others of their
+    group. Work grows with the observations times the neighbours of a service: taken in order of
+    time, only the latest one at each place can matter.
     """
-    graph = Graph(edges)
-    groups: list[list[Observation]] = []
-    for seen in sorted(observations, key=lambda o: (o.started_at, o.id)):
-        near = [g for g in groups if any(_are_linked(seen, other, graph) for other in g)]
-        groups = [g for g in groups if g not in near]
-        groups.append([*(o for g in near for o in g), seen])
-    found = [describe(group, graph) for group in groups if any(o.opens for o in group)]
-    return sorted(found, key=lambda group: group.started_at)
+    ordered = sorted(observations, key=lambda o: (o.started_at, o.id))
+    sets = _Sets(len(ordered))
+    latest: dict[str, int] = {}
+    for number, seen in enumerate(ordered):
+        for place in places_of(seen):
+            for near in graph.near(place):
+                other = latest.get(near)
+                if other is not None and seen.started_at - ordered[other].started_at <= NEAR_S:
+                    sets.unite(number, other)
+        latest.update(dict.fromkeys(places_of(seen), number))
+    _unite_blind(ordered, sets, graph)
+    groups: dict[int, list[Observation]] = defaultdict(list)
+    for number, seen in enumerate(ordered):
+        groups[sets.find(number)].append(seen)
+    return [tuple(group) for group in groups.values()]
 
 
-def _are_linked(one: Observation, other: Observation, graph: Graph) -> bool:
-    return bool(link(one.service, other.service, abs(one.started_at - other.started_at), graph))
+def _unite_blind(ordered: Sequence[Observation], sets: _Sets, graph: Graph) -> None:
+    """Where the graph does not know a service, being close in time is enough.
+
+    What a stranger has met is one group from then on, so one of it may stand for all: each
+    observation waits and leaves once.
+    """
+    waiting: deque[int] = deque()
+    stranger: int | None = None
+    for number, seen in enumerate(ordered):
+        while waiting and seen.started_at - ordered[waiting[0]].started_at > BLIND_S:
+            waiting.popleft()
+        if not all(graph.knows(place) for place in places_of(seen)):
+            for other in waiting:
+                sets.unite(number, other)
+            waiting.clear()
+            stranger = number
+        elif stranger is not None and seen.started_at - ordered[stranger].started_at <= BLIND_S:
+            sets.unite(number, stranger)
+        waiting.append(number)
 
 
-def describe(observations: Sequence[Observation], graph: Graph) -> Group:
+def describe(observations: Sequence[Observation], graph: Graph, tiers: Mapping[str, int]) -> Group:
     """What a set of anomalies amounts to: the service, how bad, in words."""
-    service, why = suspect(observations, graph)
-    own = [o for o in observations if o.service == service]
-    signals = sorted({o.signal for o in own}, key=lambda s: (-_OWN.get(s, 1.0), s))
-    words = " and ".join(_WORDS.get(s, s) for s in signals[:2])
-    hit = sorted({o.service for o in observations})
-    others = f"; also hit: {', '.join(s for s in hit if s != service)}" if len(hit) > 1 else ""
+    troubled = {o.service for o in observations}
+    above = graph.with_trouble_below(troubled)
+    ordered = sorted(observations, key=lambda o: (o.started_at, o.service in above, o.id))
+    service, why = suspect(ordered, graph, above)
+    words = " and ".join(_words_of([o for o in ordered if o.service == service])[:2])
+    hit = sorted({place for o in ordered for place in places_of(o)} - {service})
+    shown = ", ".join(hit[:6]) + (f" and {len(hit) - 6} more" if len(hit) > 6 else "")
+    ruling = severity.of_observations(ordered, graph, tiers)
     return Group(
-        observations=tuple(observations),
+        observations=tuple(ordered),
         service=service,
-        severity=severity_of(observations, graph),
+        severity=ruling.severity,
+        severity_reason=ruling.reason,
         title=f"{service}: {words}",
-        reason=f"{_together(len(observations))}; {why}{others}",
-        started_at=min(o.started_at for o in observations),
+        reason=f"{_together(len(ordered))}; {why}" + (f"; also hit: {shown}" if hit else ""),
+        started_at=ordered[0].started_at,
     )
 
 
@@ -169,8 +206,28 @@ def _together(number: int) -> str:
     return f"{number} anomalies near in time and on the graph" if number > 1 else "one anomaly"
 
 
-def suspect(observations: Sequence[Observation], graph: Graph) -> tuple[str, str]:
-    """The service the trouble most likely comes from, and why it was preferred."""
+def _own(seen: Observation) -> float:
+    return _OWN.get(seen.kind, _OWN.get(seen.signal, 1.0))
+
+
+def _word(seen: Observation) -> str:
+    return seen.kind.label if seen.kind in _OWN else _WORDS.get(seen.signal, seen.signal)
+
+
+def _words_of(own: Sequence[Observation]) -> list[str]:
+    """What its anomalies are, what speaks most for the service itself first."""
+    strongest: dict[str, float] = {}
+    for seen in own:
+        word = _word(seen)
+        strongest[word] = max(strongest.get(word, 0.0), _own(seen))
+    return sorted(strongest, key=lambda word: (-strongest[word], word))
+
+
+def suspect(observations: Sequence[Observation], graph: Graph, above: set[str]) -> tuple[str, str]:
+    """The service the trouble most likely comes from, and why it was preferred.
+
+    `above` are the services below which something else is anomalous.
+    """
     by_service: dict[str, list[Observation]] = defaultdict(list)
     for seen in observations:
         by_service[seen.service].append(seen)
@@ -178,12 +235,12 @@ def suspect(observations: Sequence[Observation], graph: Graph) -> tuple[str, str
     points: dict[str, float] = {}
     reasons: dict[str, str] = {}
     for service, own in by_service.items():
-        strongest = max(own, key=lambda o: _OWN.get(o.signal, 1.0))
-        points[service] = _OWN.get(strongest.signal, 1.0) + 0.2 * math.log10(1 + strongest.score)
-        reasons[service] = f"{service} shows {_WORDS.get(strongest.signal, strongest.signal)}"
+        strongest = max(own, key=lambda o: (_own(o), o.score, o.id))
+        points[service] = _own(strongest) + 0.2 * math.log10(1 + max(strongest.score, 0.0))
+        reasons[service] = f"{service} shows {_word(strongest)}"
         lag = min(o.started_at for o in own) - earliest
         points[service] += _EARLIEST * math.exp(-lag / _EARLY_S)
-        if not graph.below(service) & set(by_service):
+        if service not in above:
             points[service] += _DEEPEST
             reasons[service] += " with nothing anomalous below it"
         if _is_where_a_surge_enters(service, by_service, graph):
@@ -200,20 +257,3 @@ def _is_where_a_surge_enters(
         return any(o.signal == "traffic" and o.direction == "up" for o in by_service.get(name, ()))
 
     return surges(service) and not any(surges(caller) for caller in graph.callers(service))
-
-
-def severity_of(observations: Sequence[Observation], graph: Graph) -> Severity:
-    """From what fails, how much, and whether it reaches where users come in.
-
-    Critical: at the entrance (a service nobody calls) or anywhere, half of the requests fail or
-    the instances are down. High: errors or slowness at the entrance, restarts, or a resource
-    about to end. Medium: the rest.
-    """
-    severity = Severity.MEDIUM
-    for seen in observations:
-        if (seen.signal == "errors" and seen.value >= 0.5) or seen.signal == "availability":
-            return Severity.CRITICAL
-        is_entrance = graph.knows(seen.service) and not graph.callers(seen.service)
-        if seen.signal == "restarts" or (is_entrance and seen.signal in {"errors", "latency"}):
-            severity = Severity.HIGH
-    return severity

@@ -7,8 +7,8 @@ from incidents.models import Service, ServiceDependency, Workspace
 
 
 def edges_of(workspace: Workspace) -> list[tuple[str, str]]:
-    """(caller, callee) of every call known here."""
-    found = ServiceDependency.objects.filter(caller__workspace=workspace)
+    """(caller, callee) of every call seen lately, or vouched for by people."""
+    found = ServiceDependency.objects.fresh().filter(caller__workspace=workspace)
     return list(found.values_list("caller__name", "callee__name"))
 
 

@@ -106,7 +106,7 @@ def test_what_comes_later_joins_and_may_move_and_worsen_it(
     assert incident.service.name == "payments"
     kinds = set(incident.events.values_list("kind", flat=True))
     assert {TimelineEvent.Kind.ATTRIBUTED, TimelineEvent.Kind.SEVERITY} <= kinds
-    assert any("1 hops" in note and "payments" in note for note in notes(incident))
+    assert any("1 hop and" in note and "payments" in note for note in notes(incident))
 
 
 def test_far_on_the_graph_is_another_incident(watch: Watch, errors: Detector) -> None:

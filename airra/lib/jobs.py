@@ -20,6 +20,7 @@ class Job(StrEnum):
     PROCESS_DELIVERY = "incidents.process_delivery"
     RUN_DETECTOR = "analysis.run_detector"
     SCAN = "analysis.scan"
+    LEARN_TOPOLOGY = "analysis.learn_topology"
     INVESTIGATE = "analysis.investigate"
     PLAN = "remediation.plan"
     EXECUTE = "remediation.execute"

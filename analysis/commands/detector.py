@@ -82,7 +82,7 @@ def scan() -> int:
                 continue
             enqueue(Job.RUN_DETECTOR, detector_id=str(detector.pk))
             claimed += 1
-    topology.learn_where_stale()
+    topology.wake_where_stale()
     return claimed
 
 

@@ -191,7 +191,7 @@ def _begin(investigation: Investigation) -> None:
 
 def _search(investigation: Investigation) -> Investigated:
     incident = investigation.incident
-    topology.learn_where_stale()
+    topology.learn_where_stale(incident.workspace)
     ctx = context_of(incident)
     tools = Tools(incident.workspace, ctx)
     recorder = _Recorder(investigation)

@@ -36,6 +36,9 @@ class Connector(models.Model):
     last_ok_at = models.DateTimeField(null=True, editable=False)
     last_error = models.TextField(blank=True, editable=False)
     last_error_at = models.DateTimeField(null=True, editable=False)
+    graph_read_at = models.DateTimeField(
+        null=True, editable=False, help_text="When the calls it shows were last asked for."
+    )
     failing_since = models.DateTimeField(null=True, editable=False)
     failures = models.PositiveIntegerField(
         default=0, editable=False, help_text="In a row; each puts the next try off further."

@@ -33,19 +33,68 @@ def link(
 ) -> ServiceDependency:
     """Record that `source` shows `caller` calling `callee`; what people hid stays hidden."""
     at = seen_at or clock.now()
-    newest = {"source": source, "last_seen_at": at}
-    edge, is_new = ServiceDependency.objects.get_or_create(
-        caller=caller, callee=callee, defaults=newest
+    edge, _ = ServiceDependency.objects.get_or_create(
+        caller=caller, callee=callee, defaults={"source": source, "last_seen_at": at}
     )
-    if not is_new and (at >= edge.last_seen_at or edge.source == ServiceDependency.Source.HAND):
-        ServiceDependency.objects.filter(pk=edge.pk).update(**newest)
-        edge.source, edge.last_seen_at = source, at
-    sighting, is_first = DependencySighting.objects.get_or_create(
-        dependency=edge, source=source, defaults={"first_seen_at": at, "last_seen_at": at}
-    )
-    if not is_first and at > sighting.last_seen_at:
-        DependencySighting.objects.filter(pk=sighting.pk).update(last_seen_at=at)
+    _see(source, {edge: at})
     return edge
+
+
+@transaction.atomic
+def learn_edges(
+    *, workspace: Workspace, source: str, seen: Mapping[tuple[str, str], datetime]
+) -> None:
+    """What `link` does, for many: the edges one source shows, by the names of their ends.
+
+    As many queries for a thousand edges as for one.
+    """
+    names = {name[:120] for pair in seen for name in pair}
+    made = [Service(workspace=workspace, name=name) for name in sorted(names)]
+    Service.objects.bulk_create(made, ignore_conflicts=True)
+    ids = dict(
+        Service.objects.filter(workspace=workspace, name__in=names).values_list("name", "pk")
+    )
+    times = {
+        (ids[caller[:120]], ids[callee[:120]]): at
+        for (caller, callee), at in seen.items()
+        if caller[:120] != callee[:120]
+    }
+    ServiceDependency.objects.bulk_create(
+        [
+            ServiceDependency(caller_id=pair[0], callee_id=pair[1], source=source, last_seen_at=at)
+            for pair, at in times.items()
+        ],
+        ignore_conflicts=True,
+    )
+    found = ServiceDependency.objects.filter(caller__in=ids.values(), callee__in=ids.values())
+    edges = {(edge.caller_id, edge.callee_id): edge for edge in found}
+    _see(source, {edges[pair]: at for pair, at in times.items()})
+
+
+def _see(source: str, times: Mapping[ServiceDependency, datetime]) -> None:
+    """Note the sightings, and what is newest on the edges; nothing becomes older."""
+    moved = []
+    for edge, at in times.items():
+        if at > edge.last_seen_at or edge.source == ServiceDependency.Source.HAND:
+            edge.source, edge.last_seen_at = source, at
+            moved.append(edge)
+    ServiceDependency.objects.bulk_update(moved, ["source", "last_seen_at"], batch_size=200)
+    known = dict(
+        DependencySighting.objects.filter(dependency__in=times, source=source).values_list(
+            "dependency_id", "last_seen_at"
+        )
+    )
+    DependencySighting.objects.bulk_create(
+        [
+            DependencySighting(dependency=edge, source=source, first_seen_at=at, last_seen_at=at)
+            for edge, at in times.items()
+            if edge.pk not in known or at > known[edge.pk]
+        ],
+        batch_size=200,
+        update_conflicts=True,
+        unique_fields=["dependency", "source"],
+        update_fields=["last_seen_at"],
+    )
 
 
 @transaction.atomic

@@ -2,14 +2,12 @@
 
 import pytest
 
-from airra.lib import clock
-from analysis.commands import correlation, topology
+from analysis.commands import correlation
 from analysis.commands import detector as detectors
-from analysis.models import Anomaly, Connector, Detector
-from analysis.types import Span
+from analysis.models import Anomaly, Detector
 from incidents.commands import incident as incidents
 from incidents.lifecycle import Severity
-from incidents.models import Incident, ServiceDependency, TimelineEvent
+from incidents.models import Incident, TimelineEvent
 from tests.factories import incidents as make
 from tests.integration.analysis.conftest import NOON, Watch, later
 from tests.rivals import at_once, needs_rivals
@@ -220,38 +218,3 @@ def run_without_correlation(detector: Detector) -> None:
     run(detector)
     other.delete()
     assert not Incident.objects.exists()
-
-
-def test_edges_are_learnt_from_traces_when_they_are_old(watch: Watch) -> None:
-    ServiceDependency.objects.all().delete()
-    at = clock.now().timestamp() - 60
-    watch.fake.traces.spans += [
-        Span("t", "1", "", "gateway", "GET", "server", at, 0.5, is_error=False),
-        Span("t", "2", "1", "gateway", "GET", "client", at, 0.4, is_error=False),
-        Span("t", "3", "2", "search", "GET", "server", at, 0.3, is_error=False),
-        Span("t", "4", "3", "search", "query", "client", at, 0.1, False, "elastic"),
-    ]
-    jaeger = Connector.objects.create(
-        workspace=watch.workspace, name="jaeger", kind="jaeger", url=watch.fake.url
-    )
-    topology.learn_where_stale()
-    found = ServiceDependency.objects.values_list("caller__name", "callee__name", "source")
-    assert set(found) == {("gateway", "search", "traces"), ("search", "elastic", "traces")}
-    jaeger.refresh_from_db()
-    assert jaeger.last_ok_at == clock.now()
-
-
-def test_a_dead_trace_source_is_put_off_and_noted(watch: Watch) -> None:
-    jaeger = Connector.objects.create(
-        workspace=watch.workspace, name="jaeger", kind="jaeger", url="http://127.0.0.1:9"
-    )
-    topology.learn_where_stale()
-    jaeger.refresh_from_db()
-    assert "127.0.0.1:9" in jaeger.last_error
-    Connector.objects.filter(pk=jaeger.pk).update(url=watch.fake.url)
-    topology.learn_where_stale()
-    assert jaeger.last_ok_at is None
-    watch.wait(61)
-    topology.learn_where_stale()
-    jaeger.refresh_from_db()
-    assert jaeger.last_ok_at == clock.now()

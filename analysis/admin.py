@@ -1,84 +1,134 @@
 """Settings of sources and detectors; the ledger, to read."""
 
 from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from airra.lib import clock
-from analysis.connectors.base import ConnectorError
-from analysis.models import Connector, Detector, Evidence
-from analysis.queries.sources import open_source
-from incidents.admin import Administered, ReadOnly, site
+from analysis.commands import connector as sources
+from analysis.commands import tuning
+from analysis.models import Connector, Detector, Evidence, SeriesTuning
+from analysis.queries.detector_settings import lacking
+from incidents.admin import Administered, BaseInline, ReadOnly, site
 from incidents.commands import audit
 from incidents.views.refusals import person
+
+if TYPE_CHECKING:
+    BaseForm = forms.ModelForm[Detector]
+else:
+    BaseForm = forms.ModelForm
 
 
 @admin.register(Connector, site=site)
 class ConnectorAdmin(Administered):
-    list_display = ("name", "kind", "url", "is_enabled", "last_ok_at", "last_error")
+    list_display = ("name", "kind", "url", "is_enabled", "last_ok_at", "failing_since", "failures")
     list_filter = ("kind", "is_enabled")
-    fields = (
-        "workspace", "name", "kind", "url", "secret_ref", "timeout_s", "is_enabled",
-        "last_ok_at", "last_error", "last_error_at",
-    )  # fmt: skip
-    readonly_fields = ("last_ok_at", "last_error", "last_error_at")
+    fieldsets = (
+        (None, {"fields": ("workspace", "name", "kind", "is_enabled")}),
+        ("Where it is read", {"fields": ("url", "tenant", "secret_ref", "timeout_s")}),
+        (
+            "How it answers",
+            {"fields": ("last_ok_at", "last_error", "last_error_at", "failing_since", "failures")},
+        ),
+    )
+    readonly_fields = ("last_ok_at", "last_error", "last_error_at", "failing_since", "failures")
     actions = ("test_connection",)
 
     @admin.action(description="Test connection")
     def test_connection(self, request: HttpRequest, queryset: QuerySet[Connector]) -> None:
         """One real query to each ticked source, as AIRRA itself would send it."""
-        for connector in queryset:
-            now = clock.now()
-            try:
-                found = open_source(connector).check()
-            except ConnectorError as error:
-                fields = {"last_error": str(error), "last_error_at": now}
-                messages.error(request, f"{connector.name}: {error}")
-            else:
-                fields = {"last_ok_at": now}
-                messages.success(request, f"{connector.name}: {found}")
-            Connector.objects.filter(pk=connector.pk).update(**fields)
+        for connector in queryset.select_related("workspace"):
+            trial = sources.test(connector=connector, by=person(request))
+            tell = messages.success if trial.is_ok else messages.error
+            tell(request, f"{connector.name}: {trial.text} {trial.remedy}".strip())
+
+
+class DetectorForm(BaseForm):
+    """Refuses a rule without what it cannot do without."""
+
+    def clean(self) -> dict[str, Any]:
+        found = super().clean() or self.cleaned_data
+        for name, problem in lacking(found.get("rule", ""), found).items():
+            self.add_error(name, problem)
+        return found
+
+
+class SeriesTuningInline(BaseInline):
+    """What people taught of single series; the row is made by a word or a snooze."""
+
+    model = SeriesTuning
+    extra = 0
+    fields = ("series_key", "tolerance", "snoozed_until", "not_anomalies", "real_anomalies")
+    readonly_fields = ("not_anomalies", "real_anomalies")
+    verbose_name = "series"
+    verbose_name_plural = "what people taught of single series"
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return site.has_permission(request)
+
+    has_add_permission = has_view_permission
+    has_change_permission = has_view_permission
+    has_delete_permission = has_view_permission
 
 
 @admin.register(Detector, site=site)
 class DetectorAdmin(Administered):
+    form = DetectorForm
     list_display = (
-        "name", "signal", "method", "sensitivity", "is_enabled", "muted_until", "last_run_at",
+        "name", "rule", "signal", "alarms_per_week", "is_enabled", "muted_until", "last_run_at",
         "last_error",
     )  # fmt: skip
-    list_filter = ("signal", "method", "is_enabled")
+    list_filter = ("rule", "signal", "is_enabled")
     search_fields = ("name", "query")
     fieldsets = (
         (None, {"fields": ("workspace", "name", "is_enabled", "muted_until", "opens_incident")}),
-        ("What is watched", {"fields": ("connector", "query", "service_label", "signal", "unit")}),
+        (
+            "What is watched",
+            {"fields": ("connector", "rule", "query", "service_label", "signal", "unit")},
+        ),
         (
             "What counts",
-            {"fields": ("method", "direction", "sensitivity", "floor", "persistence")},
+            {
+                "fields": (
+                    "alarms_per_week", "floor", "direction", "limit", "objective", "horizon_s",
+                ),
+            },
         ),
-        ("When", {"fields": ("interval_s", "window_s", "step_s")}),
+        ("When", {"fields": ("interval_s", "step_s", "history_s")}),
         ("Last run", {"fields": ("last_run_at", "last_error", "last_series_count")}),
-    )
+    )  # fmt: skip
     readonly_fields = ("last_run_at", "last_error", "last_series_count")
+    inlines = (SeriesTuningInline,)
     actions = ("mute", "unmute")
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: Any) -> None:
+        """Each series that was changed by hand leaves an audit row too."""
+        for row in formset.save(commit=False):
+            row.changed_at, row.changed_by = clock.now(), person(request)
+            row.save()
+            until = row.snoozed_until.isoformat() if row.snoozed_until else None
+            after = {"series": row.series_key, "tolerance": row.tolerance, "snoozed_until": until}
+            audit.record("series.tuned", target=form.instance, by=person(request), after=after)
+        for row in formset.deleted_objects:
+            row.delete()
+            after = {"series": row.series_key}
+            audit.record("series.forgotten", target=form.instance, by=person(request), after=after)
 
     @admin.action(description="Mute for one hour")
     def mute(self, request: HttpRequest, queryset: QuerySet[Detector]) -> None:
         until = clock.now() + timedelta(hours=1)
-        for detector in queryset:
-            detector.muted_until = until
-            detector.save(update_fields=["muted_until"])
-            after = {"muted_until": until.isoformat()}
-            audit.record("detector.muted", target=detector, by=person(request), after=after)
+        for detector in queryset.select_related("workspace"):
+            tuning.mute(detector=detector, until=until, by=person(request))
         messages.success(request, f"Muted until {until:%H:%M} UTC.")
 
     @admin.action(description="Unmute")
     def unmute(self, request: HttpRequest, queryset: QuerySet[Detector]) -> None:
-        for detector in queryset:
-            detector.muted_until = None
-            detector.save(update_fields=["muted_until"])
-            audit.record("detector.unmuted", target=detector, by=person(request))
+        for detector in queryset.select_related("workspace"):
+            tuning.unmute(detector=detector, by=person(request))
         messages.success(request, "Unmuted.")
 
 

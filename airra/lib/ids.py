@@ -2,6 +2,7 @@
 
 import os
 import time
+from datetime import UTC, datetime
 from uuid import UUID
 
 
@@ -19,3 +20,8 @@ def uuid7() -> UUID:
 
 def incident_key(number: int) -> str:
     return f"INC-{number}"
+
+
+def moment_of(key: UUID) -> datetime:
+    """When `uuid7` made a key."""
+    return datetime.fromtimestamp((key.int >> 80) / 1000, UTC)

@@ -77,3 +77,14 @@ def confidence_word(share: float) -> str:
         if share >= least:
             return word
     return "weak lead"
+
+
+def odds(chance: float) -> str:
+    """A chance as 1 in so many, to two figures: 1 in 20,000."""
+    if not 0 < chance <= 1:
+        return "1 in more than a billion" if chance <= 0 else "not known"
+    times = 1 / chance
+    if times > 1e9:
+        return "1 in more than a billion"
+    digits = max(0, math.floor(math.log10(times)) - 1)
+    return f"1 in {round(times, -digits):,.0f}"

@@ -68,6 +68,7 @@ _TONES = {
     "error": "tone-red",
     "denied": "tone-red",
     "muted": "tone-amber",
+    "snoozed": "tone-amber",
     "failing": "tone-red",
 }
 

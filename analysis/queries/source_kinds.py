@@ -4,9 +4,11 @@ Plain words and plain checks; the sources themselves are read in `analysis.conne
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from airra import env
+from django.conf import settings
+
 from analysis.connectors.base import Problem
 from analysis.models import Connector
 
@@ -126,11 +128,11 @@ def _url_problem(address: str) -> str:
 
 
 def _path_problem(path: str) -> str:
-    allowed = env.words("AIRRA_LOG_DIRS")
+    allowed = [Path(folder) for folder in getattr(settings, "LOG_DIRS", ())]
     if not path.startswith("/") or ".." in path.split("/"):
         return "Write the whole path, beginning with /, without .. in it."
     if not allowed:
         return "No folder may be read yet: set AIRRA_LOG_DIRS to the folders of your logs."
-    if not any(path.startswith(f"{folder.rstrip('/')}/") for folder in allowed):
-        return f"AIRRA may read below {' and '.join(allowed)} only (AIRRA_LOG_DIRS)."
+    if not any(folder in Path(path).parents for folder in allowed):
+        return f"AIRRA may read below {' and '.join(map(str, allowed))} only (AIRRA_LOG_DIRS)."
     return ""

@@ -4,7 +4,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
 from analysis.queries import signals as queries
-from incidents.queries.access import visible_incident
+from incidents.permissions import Permission
+from incidents.queries.access import may, visible_incident
 
 
 def _span(request: HttpRequest) -> str:
@@ -20,6 +21,7 @@ def signals(request: HttpRequest, key: str) -> HttpResponse:
         "signals": queries.signals(incident, span=span),
         "ranges": list(queries.RANGES),
         "span": span,
+        "may_tune": may(request.user, Permission.RESPOND, incident.workspace),
     }
     return render(request, "analysis/signals.html", context)
 

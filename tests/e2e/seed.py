@@ -7,8 +7,9 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from airra.lib import clock
-from analysis.models import Investigation
-from analysis.types import Outcome
+from analysis.commands import tuning
+from analysis.models import Anomaly, Investigation
+from analysis.types import Outcome, Trouble
 from incidents.commands import audit
 from incidents.lifecycle import Severity, State
 from incidents.models import SavedView, TimelineEvent
@@ -20,6 +21,7 @@ from tools.stack import PASSWORD
 
 LONG_WORD = "a_very_long_word_" + "x" * 60
 HOSTILE = f"<script>alert('title')</script> in a title from outside, and {LONG_WORD}"
+SHOP = ("payments", "checkout", "gateway", "search", "inventory", "database")
 NAMES = {
     "viewer": ("Vera", "Lind"),
     "responder": ("Remi", "Okafor"),
@@ -71,6 +73,42 @@ def sources(url: str) -> None:
     )
     analysis.detector("disk", query="disk", muted_until=now + timedelta(hours=3))
     analysis.detector("old rule", query="old", is_enabled=False, last_run_at=None)
+
+
+def judged(who: dict[str, User]) -> None:
+    """Anomalies of every kind on one detector, some of which people have judged."""
+    rule = analysis.detector("memory")
+    now = clock.now()
+    analysis.state(rule, *({"service": name, "instance": f"{name}-1"} for name in SHOP))
+    for number, kind in enumerate(Trouble):
+        name = SHOP[number % len(SHOP)]
+        found = Anomaly.objects.create(
+            detector=rule,
+            service=make.service(name),
+            series_key=f"instance={name}-1,service={name}",
+            started_at=now - timedelta(hours=3 + 7 * number),
+            last_at=now - timedelta(hours=2.5 + 7 * number),
+            ended_at=now - timedelta(hours=2.5 + 7 * number),
+            direction="up",
+            value=(600 + number) * 1024**2,
+            expected=410 * 1024**2,
+            low=350 * 1024**2,
+            high=470 * 1024**2,
+            score=6.2,
+            kind=kind,
+            p_value=10 ** -(4 + number / 3),
+            reason="alone on its service, and gone within half an hour",
+        )
+        if number % 5 == 1:
+            tuning.say(
+                anomaly=found, feedback=("real", "not_an_anomaly")[number % 2], by=who["responder"]
+            )
+    tuning.snooze(
+        detector=rule,
+        series_key="instance=search-1,service=search",
+        until=now + timedelta(hours=8),
+        by=who["responder"],
+    )
 
 
 def settle(about: Any, story: str) -> Any:
@@ -320,3 +358,4 @@ def fill(url: str) -> None:
     others(who)
     history(who)
     book(who)
+    judged(who)

@@ -1,6 +1,7 @@
 """Makers: connectors, detectors, anomalies, and a settled investigation with its ledger."""
 
 import hashlib
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from analysis.models import (
     Claim,
     Connector,
     Detector,
+    DetectorState,
     Evidence,
     Hypothesis,
     Investigation,
@@ -58,6 +60,13 @@ def detector(name: str = "memory", place: Workspace | None = None, **fields: Any
         workspace=where, name=name, defaults={**defaults, **fields}
     )
     return found
+
+
+def state(of: Detector, *series: Mapping[str, str]) -> DetectorState:
+    """What a detector remembers: these series, and nothing of them."""
+    return DetectorState.objects.create(
+        detector=of, series=[dict(labels) for labels in series], arrays=b"", newest_at=clock.now()
+    )
 
 
 def anomaly(about: Incident, *, by: Detector | None = None, **fields: Any) -> Anomaly:

@@ -17,7 +17,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from airra.api import api
-from analysis.models import Connector, Detector, Evidence, Hypothesis
+from analysis.models import Anomaly, Connector, Detector, Evidence, Hypothesis
 from incidents.admin import site
 from incidents.commands import audit
 from incidents.commands.access import create_integration, issue_token
@@ -27,6 +27,7 @@ from remediation.models import Approval, Plan, Runbook
 from tests.factories import analysis
 from tests.factories import incidents as make
 from tests.factories import remediation as story
+from tests.house.who_may import CALLS, PAGES, PERSONAS, SETTINGS
 
 pytestmark = [
     pytest.mark.django_db,
@@ -34,149 +35,10 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The default scheme will be changed"),
 ]
 
-# Anonymous; an admin of another workspace; the four roles of this one. Both admins are staff.
-PERSONAS = ("anonymous", "outsider", "viewer", "responder", "approver", "admin")
 FORM = {"text": "a note", "reason": "a reason"}
 
-# What each persona is answered. A page without a row for POST answers it as a GET, or with 405.
-PAGES = """
-home                        GET   302 302 302 302 302 302
-rail                        GET   302 200 200 200 200 200
-login                       GET   200 302 302 302 302 302
-logout                      GET   302 405 405 405 405 405
-logout                      POST  302 302 302 302 302 302
-incidents:list              GET   302 200 200 200 200 200
-incidents:rows              GET   302 200 200 200 200 200
-incidents:new               GET   302 200 403 200 200 200
-incidents:new               POST  302 422 403 422 422 422
-incidents:acknowledge-many  GET   302 405 405 405 405 405
-incidents:acknowledge-many  POST  302 404 403 302 302 302
-incidents:save-view         GET   302 200 200 200 200 200
-incidents:save-view         POST  302 422 422 422 422 422
-incidents:delete-view       GET   302 405 405 405 405 405
-incidents:delete-view       POST  302 404 302 404 404 404
-incidents:acknowledge       GET   302 405 405 405 405 405
-incidents:acknowledge       POST  302 404 403 302 302 302
-incidents:assign            GET   302 404 403 200 200 200
-incidents:assign            POST  302 404 403 302 302 302
-incidents:resolve           GET   302 404 403 200 200 200
-incidents:resolve           POST  302 404 403 302 302 302
-incidents:reopen            GET   302 404 403 200 200 200
-incidents:reopen            POST  302 404 403 409 409 409
-incidents:close             GET   302 405 405 405 405 405
-incidents:close             POST  302 404 403 409 409 409
-incidents:note              GET   302 405 405 405 405 405
-incidents:note              POST  302 404 403 302 302 302
-incidents:services          GET   302 200 200 200 200 200
-incidents:edge-add          GET   302 404 403 403 403 200
-incidents:edge-add          POST  302 404 403 403 403 422
-incidents:edge-hide         GET   302 404 403 403 403 200
-incidents:edge-hide         POST  302 404 403 403 403 302
-incidents:edge-show         GET   302 405 405 405 405 405
-incidents:edge-show         POST  302 404 403 403 403 302
-incidents:edge-unsay        GET   302 405 405 405 405 405
-incidents:edge-unsay        POST  302 404 403 403 403 302
-incidents:audit             GET   302 200 200 200 200 200
-incidents:audit-csv         GET   302 200 200 200 200 200
-incidents:account           GET   302 200 200 200 200 200
-incidents:preferences       GET   405 405 405 405 405 405
-incidents:preferences       POST  302 302 302 302 302 302
-incidents:detail            GET   302 404 200 200 200 200
-incidents:live              GET   302 404 200 200 200 200
-incidents:service           GET   302 404 200 200 200 200
-analysis:investigate        GET   302 405 405 405 405 405
-analysis:investigate        POST  302 404 403 302 302 302
-analysis:evidence           GET   302 404 200 200 200 200
-analysis:signals            GET   302 404 200 200 200 200
-analysis:signals-json       GET   302 404 200 200 200 200
-analysis:confirm            GET   302 404 403 200 200 200
-analysis:confirm            POST  302 404 403 302 302 302
-analysis:rule-out           GET   302 404 403 200 200 200
-analysis:rule-out           POST  302 404 403 302 302 302
-analysis:detectors          GET   302 200 200 200 200 200
-analysis:detector           GET   302 404 200 200 200 200
-analysis:sources            GET   302 200 200 200 200 200
-analysis:source             GET   302 404 200 200 200 200
-analysis:source-test        GET   302 405 405 405 405 405
-analysis:source-test        POST  302 404 403 200 200 200
-analysis:source-add         GET   302 200 403 403 403 200
-analysis:source-add         POST  302 422 403 403 403 422
-analysis:source-edit        GET   302 404 403 403 403 200
-analysis:source-edit        POST  302 404 403 403 403 422
-remediation:approvals       GET   302 200 200 200 200 200
-remediation:approvals-live  GET   302 200 200 200 200 200
-remediation:approval        GET   302 404 200 200 200 200
-remediation:approval        POST  302 404 403 403 422 422
-remediation:decision        GET   302 404 200 200 200 200
-remediation:revise          GET   302 405 405 405 405 405
-remediation:revise          POST  302 404 403 409 409 409
-remediation:request-action  GET   302 404 403 200 200 200
-remediation:request-action  POST  302 404 403 422 422 422
-admin:index                 GET   302 200 302 302 302 200
-admin:login                 GET   302 403 403 403 403 403
-admin:logout                GET   302 405 302 302 302 405
-admin:logout                POST  302 302 302 302 302 302
-admin:password_change       GET   302 200 302 302 302 200
-admin:password_change_done  GET   302 200 302 302 302 200
-admin:autocomplete          GET   302 403 302 302 302 403
-admin:jsi18n                GET   302 200 302 302 302 200
-admin:view_on_site          GET   302 404 302 302 302 404
-admin:app_list              GET   302 200 302 302 302 200
-admin:admin/(?P<url>.*)$    GET   302 404 302 302 302 404
-api:openapi-json            GET   200 200 200 200 200 200
-api:openapi-view            GET   200 200 200 200 200 200
-api:api-root                GET   404 404 404 404 404 404
-docs                        GET   302 302 302 302 302 302
-hook                        GET   405 405 405 405 405 405
-hook                        POST  401 401 401 401 401 401
-otlp-traces                 GET   405 405 405 405 405 405
-otlp-traces                 POST  404 404 404 404 404 404
-otlp-logs                   GET   405 405 405 405 405 405
-otlp-logs                   POST  404 404 404 404 404 404
-health                      GET   200 200 200 200 200 200
-ready                       GET   200 200 200 200 200 200
-metrics                     GET   200 200 200 200 200 200
-"""
-
-# The settings pages, for staff who is admin: list, add, and change, delete, history of a row here.
-# Everybody else without a right to enter is sent away (302); a row elsewhere is not found (302).
-SETTINGS = """
-auth.user                    200 200 200 403 200
-incidents.apitoken           200 200 200 200 200
-incidents.auditevent         200 403 200 403 200
-incidents.integration        200 200 200 200 200
-incidents.membership         200 200 200 200 200
-incidents.service            200 200 200 200 200
-incidents.servicedependency  200 200 200 200 200
-incidents.workspace          200 403 200 403 200
-analysis.connector           200 200 200 200 200
-analysis.detector            200 200 200 200 200
-analysis.evidence            200 403 200 403 200
-remediation.actionendpoint   200 200 200 200 200
-remediation.policy           200 200 200 403 200
-remediation.runbook          200 200 200 200 200
-"""
 VIEWS = ("changelist", "add", "change", "delete", "history")
 OF_A_ROW = ("change", "delete", "history")
-
-CALLS = """
-POST /incidents                        401 201 403 201 201 201
-GET  /incidents                        401 200 200 200 200 200
-GET  /incidents/{key}                  401 404 200 200 200 200
-GET  /incidents/{key}/timeline         401 404 200 200 200 200
-POST /incidents/{key}/acknowledge      401 404 403 200 200 200
-POST /incidents/{key}/resolve          401 404 403 200 200 200
-POST /incidents/{key}/reopen           401 404 403 409 409 409
-POST /incidents/{key}/notes            401 404 403 201 201 201
-POST /incidents/{key}/analyze          401 404 403 202 202 202
-GET  /incidents/{key}/investigation    401 404 200 200 200 200
-GET  /approvals/pending                401 200 200 200 200 200
-GET  /approvals/{approval_id}          401 404 200 200 200 200
-POST /approvals/{approval_id}/approve  401 404 403 403 409 409
-POST /approvals/{approval_id}/reject   401 404 403 403 200 200
-GET  /actions/{plan_id}                401 404 200 200 200 200
-POST /actions/{plan_id}/execute        401 404 403 409 409 409
-"""
 
 
 @dataclass
@@ -267,6 +129,7 @@ def _values(here: Workspace, viewer: User) -> dict[str, object]:
         "view_id": view.pk,
         "hypothesis_id": Hypothesis.objects.all()[0].pk,
         "detector_id": Detector.objects.all()[0].pk,
+        "anomaly_id": Anomaly.objects.all()[0].pk,
         "source_id": Connector.objects.all()[0].pk,
         "approval_id": Approval.objects.get().pk,
         "plan_id": Plan.objects.get().pk,

@@ -3,11 +3,13 @@
 import re
 import threading
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from pytest_django import Settings
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
@@ -38,7 +40,7 @@ def answering(httpserver: HTTPServer) -> Connector:
     return analysis.connector(name="alive", url=fake.url, last_ok_at=None)
 
 
-def settings(**changed: Any) -> dict[str, Any]:
+def given(**changed: Any) -> dict[str, Any]:
     return {
         "workspace": str(make.workspace().pk),
         "kind": "prometheus",
@@ -149,13 +151,13 @@ def test_a_viewer_may_not_test(as_viewer: Client, answering: Connector) -> None:
 
 def test_only_admins_connect_and_change(as_approver: Client, answering: Connector) -> None:
     assert as_approver.get("/sources/add/").status_code == 403
-    assert as_approver.post("/sources/add/", settings()).status_code == 403
+    assert as_approver.post("/sources/add/", given()).status_code == 403
     assert as_approver.get(f"/sources/{answering.pk}/edit/").status_code == 403
     assert "/sources/add/" not in as_approver.get("/sources/").content.decode()
 
 
 def test_connecting_a_source(as_admin: Client) -> None:
-    answer = as_admin.post("/sources/add/", settings(url="http://prometheus:9090 "))
+    answer = as_admin.post("/sources/add/", given(url="http://prometheus:9090 "))
     made = Connector.objects.get()
     assert answer.headers["Location"] == f"/sources/{made.pk}/"
     assert (made.url, made.timeout_s) == ("http://prometheus:9090", 5.0)
@@ -187,25 +189,23 @@ def test_connecting_a_source(as_admin: Client) -> None:
 def test_what_cannot_work_is_said_at_its_field(
     as_admin: Client, changed: dict[str, str], words: str
 ) -> None:
-    answer = as_admin.post("/sources/add/", settings(**changed))
+    answer = as_admin.post("/sources/add/", given(**changed))
     assert answer.status_code == 422
     assert words in answer.content.decode()
     assert not Connector.objects.exists()
 
 
-def test_log_files_lie_below_the_allowed_folders(
-    as_admin: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AIRRA_LOG_DIRS", "/var/log/shop,/srv/logs/")
-    refused = as_admin.post("/sources/add/", settings(kind="logfiles", url="/var/log/shopping/x"))
-    assert "AIRRA may read below /var/log/shop and /srv/logs/ only" in refused.content.decode()
-    taken = as_admin.post("/sources/add/", settings(kind="logfiles", url="/srv/logs/*.log"))
+def test_log_files_lie_below_the_allowed_folders(as_admin: Client, settings: Settings) -> None:
+    settings.LOG_DIRS = [Path("/var/log/shop"), Path("/srv/logs/")]
+    refused = as_admin.post("/sources/add/", given(kind="logfiles", url="/var/log/shopping/x"))
+    assert "AIRRA may read below /var/log/shop and /srv/logs only" in refused.content.decode()
+    taken = as_admin.post("/sources/add/", given(kind="logfiles", url="/srv/logs/*.log"))
     assert taken.status_code == 302
 
 
 def test_a_second_source_of_a_name_is_refused(as_admin: Client, admin_user: User) -> None:
     first = analysis.connector(name="prom")
-    answer = as_admin.post("/sources/add/", settings())
+    answer = as_admin.post("/sources/add/", given())
     assert answer.status_code == 422
     assert "Another source has this name" in answer.content.decode()
     again = Connector(workspace=first.workspace, kind="loki", name="prom", url="http://loki")
@@ -214,12 +214,12 @@ def test_a_second_source_of_a_name_is_refused(as_admin: Client, admin_user: User
 
 
 def test_trying_before_saving_stores_nothing(as_admin: Client, answering: Connector) -> None:
-    given = settings(url=answering.url)
-    del given["save"]
-    text = as_admin.post("/sources/add/", {**given, "try": "1"}).content.decode()
+    filled = given(url=answering.url)
+    del filled["save"]
+    text = as_admin.post("/sources/add/", {**filled, "try": "1"}).content.decode()
     assert "Prometheus answers" in text
     assert 'value="prom"' in text, "the form keeps what was typed"
-    dead = as_admin.post("/sources/add/", {**given, "url": NOWHERE, "try": "1"}).content.decode()
+    dead = as_admin.post("/sources/add/", {**filled, "url": NOWHERE, "try": "1"}).content.decode()
     assert "cannot connect" in dead
     assert Connector.objects.count() == 1
 
@@ -229,8 +229,8 @@ def test_another_address_has_to_prove_itself(as_admin: Client, answering: Connec
     Connector.objects.update(
         last_ok_at=now, failing_since=now, failures=3, last_error="gone", last_error_at=now
     )
-    given = settings(name="alive", url="http://elsewhere:9090", kind="loki")
-    assert as_admin.post(f"/sources/{answering.pk}/edit/", given).status_code == 302
+    filled = given(name="alive", url="http://elsewhere:9090", kind="loki")
+    assert as_admin.post(f"/sources/{answering.pk}/edit/", filled).status_code == 302
     answering.refresh_from_db()
     assert (answering.url, answering.kind) == ("http://elsewhere:9090", "prometheus")
     known = (answering.last_ok_at, answering.failing_since, answering.failures)
@@ -242,8 +242,8 @@ def test_another_address_has_to_prove_itself(as_admin: Client, answering: Connec
 def test_another_name_changes_nothing_else(as_admin: Client, answering: Connector) -> None:
     now = clock.now()
     Connector.objects.update(last_ok_at=now)
-    given = settings(name="renamed", url=answering.url, timeout_s="10")
-    as_admin.post(f"/sources/{answering.pk}/edit/", given)
+    filled = given(name="renamed", url=answering.url, timeout_s="10")
+    as_admin.post(f"/sources/{answering.pk}/edit/", filled)
     answering.refresh_from_db()
     assert (answering.name, answering.last_ok_at) == ("renamed", now)
 
@@ -274,7 +274,7 @@ def test_the_list_asks_the_same_whatever_its_length(queries_of: Any) -> None:
 def test_a_pushed_source_is_given_an_address_and_a_token_that_is_shown_once(
     as_admin: Client,
 ) -> None:
-    form = settings(kind="otlp", name="collector", url="")
+    form = given(kind="otlp", name="collector", url="")
     page = as_admin.post("/sources/add/", form, follow=True).content.decode()
     (token,) = re.findall(r"airra_in_[\w-]+", page)
     (address,) = set(re.findall(r"http://testserver(/otlp/[\w-]+)", page))

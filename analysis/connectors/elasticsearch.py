@@ -4,6 +4,7 @@ The URL may end in an index pattern (`https://es:9200/logs-*`); without one ever
 searched. Only `_search` is called, so a role with `read` on the pattern is enough.
 """
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -22,6 +23,7 @@ from analysis.connectors.logfields import (
     MESSAGES,
     SERVICES,
     TRACES,
+    flat,
     log_line,
 )
 from analysis.types import LogLine
@@ -33,6 +35,7 @@ _FORMAT = "strict_date_optional_time_nanos"
 
 class Elasticsearch(Source):
     title = "Elasticsearch"
+    page_size = _PAGE
 
     def check(self) -> str:
         """One real query. Returns what was found, raises `ConnectorError`."""
@@ -53,15 +56,16 @@ class Elasticsearch(Source):
         until = _stamp(end)
         with self._reading():
             while len(found) < limit:
-                wanted = min(_PAGE, limit)
+                wanted = min(self.page_size, limit)
                 hits = self._page(service, _stamp(start), until, wanted)
                 known = len(found)
                 for hit in hits:
                     found[str(hit.get("_index")), str(hit.get("_id"))] = _line(hit)
                 if len(hits) < wanted or len(found) == known:
                     break
-                # To the millisecond again what the page ended in, for there may be more of it.
-                until = _stamp(min(end, min(line.at for line in found.values()) + 0.001))
+                # The millisecond that the page ended in again, for there may be more of it.
+                oldest = min(line.at for line in found.values())
+                until = _stamp(min(end, (math.floor(oldest * 1000 + 1e-3) + 1) / 1000))
         ours = (
             line
             for line in found.values()
@@ -100,7 +104,7 @@ def _stamp(at: float) -> str:
 def _line(hit: Mapping[str, Any]) -> LogLine:
     source = as_object(hit.get("_source", {}), "_source")
     values = as_object(hit.get("fields", {}), "fields").get(_TIME) or [source.get(_TIME)]
-    return log_line(_seconds(as_list(values, "fields.@timestamp")[0]), "", source, {})
+    return log_line(_seconds(as_list(values, "fields.@timestamp")[0]), "", flat(source), {})
 
 
 def _seconds(value: Any) -> float:

@@ -11,6 +11,7 @@ from analysis.connectors.base import plain
 from analysis.types import LogLine
 
 MAX_MESSAGE = 2000
+_DEPTH = 6
 SERVICES = (
     "service.name",
     "service",
@@ -58,27 +59,24 @@ INSTANCES = (
 TRACES = ("trace.id", "trace_id", "traceID", "traceId", "TraceId")
 
 
-def field(document: Mapping[str, Any], name: str) -> Any:
-    """The value at `name`, whether its dots are part of the key or steps into objects."""
-    if name in document:
-        return document[name]
-    head, dot, rest = name.partition(".")
-    while dot:
-        inner = document.get(head)
-        if isinstance(inner, dict):
-            found = field(inner, rest)
-            if found is not None:
-                return found
-        more, dot, rest = rest.partition(".")
-        head = f"{head}.{more}"
-    return None
+def flat(document: Mapping[str, Any], *, depth: int = _DEPTH) -> dict[str, Any]:
+    """Every value by its dotted name, whether dots were part of keys or steps into objects."""
+    found: dict[str, Any] = {}
+    for key, value in document.items():
+        if isinstance(value, dict) and depth:
+            found.update((f"{key}.{k}", v) for k, v in flat(value, depth=depth - 1).items())
+        else:
+            found[str(key)] = value
+    return found
 
 
 def first(names: tuple[str, ...], *documents: Mapping[str, Any]) -> str:
-    """The first of `names` that holds text or a number; the documents are asked in order."""
+    """The first of `names` that holds text or a number; flat documents, asked in order."""
     for document in documents:
-        for name in names:
-            value = field(document, name)
+        for name in names if document else ():
+            value = document.get(name)
+            if value is None:
+                continue
             if isinstance(value, list) and len(value) == 1:
                 value = value[0]  # collectors that wrap every field
             if isinstance(value, (str, int, float)) and value not in {"", False}:
@@ -94,7 +92,7 @@ def log_line(
     *,
     service_label: str = "",
 ) -> LogLine:
-    """A line from its parsed `fields` and the `labels` its source keeps apart from the text.
+    """A line from its parsed, flat `fields` and the `labels` its source keeps beside the text.
 
     Where the line comes from, labels know better; what it says, the line itself.
     """

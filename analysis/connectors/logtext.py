@@ -68,6 +68,7 @@ def _object(text: str) -> Mapping[str, Any]:
         return {}
     # Docker wraps what the container wrote, which is often JSON itself.
     inner = found.get("log")
+    found = logfields.flat(found)
     return {**found, **_object(inner)} if isinstance(inner, str) and inner[:1] == "{" else found
 
 
@@ -86,7 +87,7 @@ def _unquoted(value: str) -> str:
 
 def _time_in(fields: Mapping[str, Any]) -> float | None:
     for name in _TIMES:
-        at = _moment(logfields.field(fields, name))
+        at = _moment(fields.get(name))
         if at is not None:
             return at
     return None

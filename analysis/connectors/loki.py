@@ -13,7 +13,7 @@ from analysis.connectors.base import (
     malformed,
     refuse_too_many,
 )
-from analysis.connectors.logfields import log_line
+from analysis.connectors.logfields import flat, log_line
 from analysis.types import LogLine
 
 _PAGE = 5000  # Loki's default max_entries_limit_per_query
@@ -100,11 +100,11 @@ class Loki(Source):
 
 
 def _fields(text: str) -> Mapping[str, Any]:
-    """The object a line is, or none."""
+    """What the object holds that a line is; nothing of a line that is none."""
     if not text.startswith("{"):
         return {}
     try:
         parsed = json.loads(text)
     except (ValueError, RecursionError):
         return {}
-    return parsed if isinstance(parsed, dict) else {}
+    return flat(parsed) if isinstance(parsed, dict) else {}

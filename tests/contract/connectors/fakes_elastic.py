@@ -59,7 +59,7 @@ class FakeElasticsearch:
             return error(400, "illegal_argument_exception", reason)
         documents = [(f"id-{i}", ecs(line)) for i, line in enumerate(self.lines)]
         found = [d for d in documents if all(_holds(f, d[1]) for f in _filters(body))]
-        found.sort(key=lambda d: d[1]["@timestamp"], reverse=True)
+        found.sort(key=lambda d: datetime.fromisoformat(d[1]["@timestamp"]), reverse=True)
         hits = [self._hit(key, document, body) for key, document in found[: body["size"]]]
         answer = {
             "took": 3,

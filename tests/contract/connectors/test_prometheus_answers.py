@@ -2,6 +2,7 @@
 
 import json
 import math
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -146,6 +147,20 @@ def test_too_many_series_are_refused(count: int) -> None:
     error = refused(matrix(*([] for _ in range(count))), max_series=10)
     assert error.kind is Problem.TOO_LARGE
     assert "narrow it by" in str(error)
+
+
+def test_a_million_series_are_refused_before_one_is_made() -> None:
+    series = b'{"metric":{},"values":[]}'
+    listed = b",".join([series] * 1_000_000)
+    body = b'{"data":{"resultType":"matrix","result":[' + listed + b"]}}"
+    tracemalloc.start()
+    try:
+        error = refused(body, max_series=100_000)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert error.kind is Problem.TOO_LARGE
+    assert peak < 1_000_000
 
 
 def test_too_large_an_array_is_refused_before_it_is_made() -> None:

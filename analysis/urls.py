@@ -25,4 +25,5 @@ urlpatterns = [
     path("sources/<uuid:source_id>/", sources.source, name="source"),
     path("sources/<uuid:source_id>/edit/", sources.edit, name="source-edit"),
     path("sources/<uuid:source_id>/test/", sources.test, name="source-test"),
+    path("sources/<uuid:source_id>/detectors/", sources.add_detectors, name="source-detectors"),
 ]

@@ -8,7 +8,8 @@ postgres=${AIRRA_TEST_POSTGRES:-postgresql://postgres@127.0.0.1:5432}
 redis=${AIRRA_TEST_REDIS:-redis://127.0.0.1:6379}
 python=.venv/bin/python
 
-tools/debian.sh prometheus=prometheus prometheus-alertmanager=prometheus-alertmanager
+tools/debian.sh prometheus=prometheus prometheus-alertmanager=prometheus-alertmanager \
+  prometheus-node-exporter=prometheus-node-exporter
 
 up() { "$python" - "$@" <<'PY'
 import sys

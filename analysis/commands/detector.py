@@ -59,7 +59,11 @@ def due_detectors(now: datetime) -> QuerySet[Detector]:
     """Switched on, their time has come, and nobody is at work on them."""
     is_free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
     return Detector.objects.filter(
-        is_free, is_enabled=True, connector__is_enabled=True, next_run_at__lte=now
+        is_free,
+        is_enabled=True,
+        connector__is_enabled=True,
+        next_run_at__lte=now,
+        rule=Detector.Rule.ADAPTIVE,  # the one rule that `run` knows how to look by
     )
 
 

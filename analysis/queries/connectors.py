@@ -49,6 +49,11 @@ class SourceRow:
         return KINDS[self.connector.kind]
 
     @property
+    def can_be_watched(self) -> bool:
+        """Whether there are detectors for what it gives."""
+        return any(signal in self.kind.gives for signal in ("metrics", "logs", "traces"))
+
+    @property
     def failing_since(self) -> datetime | None:
         """None while it answers; the first failure in a row where that is known."""
         if self.health is not Health.FAILING:

@@ -6,8 +6,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from airra.lib.htmx import is_htmx, redirect, render_partial, toast
+from airra.lib.quantities import count
 from analysis.commands import connector as commands
-from analysis.commands import pushed
+from analysis.commands import presets, pushed
+from analysis.connectors.base import ConnectorError
 from analysis.models import Connector
 from analysis.queries import connectors as queries
 from analysis.queries.source_kinds import KINDS
@@ -58,6 +60,20 @@ def test(request: HttpRequest, source_id: UUID) -> HttpResponse:
     if is_htmx(request):
         return render_partial(request, "analysis/source.html", "state", context)
     return render(request, "analysis/source.html", context)
+
+
+@writes
+def add_detectors(request: HttpRequest, source_id: UUID) -> HttpResponse:
+    """Ask the source what it has, and add the presets that fit."""
+    connector = queries.row(request.user, source_id).connector
+    require(request.user, Permission.ADMINISTER, connector.workspace)
+    try:
+        new = presets.install(connector=connector, by=person(request))
+    except ConnectorError as error:
+        toast(request, f"Nothing added: {error}", is_good=False)
+    else:
+        toast(request, f"Added {count(new, 'detector')}." if new else "It has all that fit.")
+    return redirect(request, "analysis:source", connector.pk)
 
 
 @answers_refusals

@@ -7,6 +7,7 @@ import pytest
 
 from incidents.lifecycle import TRANSITIONS, State
 from incidents.permissions import ROLE_PERMISSIONS, Permission, Role
+from tools import presets
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "lab/README.md"])
@@ -81,3 +82,10 @@ def test_the_permission_table_is_the_codes() -> None:
         permission: ["yes" if permission in ROLE_PERMISSIONS[role] else "no" for role in Role]
         for permission in Permission
     }
+
+
+def test_the_page_of_presets_is_the_codes() -> None:
+    told = (ROOT / "docs/reference/presets.md").read_text(encoding="utf-8")
+    assert told == presets.page(), (
+        "write it anew: python -m tools.presets > docs/reference/presets.md"
+    )

@@ -76,6 +76,8 @@ analysis:sources            GET   302 200 200 200 200 200
 analysis:source             GET   302 404 200 200 200 200
 analysis:source-test        GET   302 405 405 405 405 405
 analysis:source-test        POST  302 404 403 200 200 200
+analysis:source-detectors   GET   302 405 405 405 405 405
+analysis:source-detectors   POST  302 404 403 403 403 302
 analysis:source-add         GET   302 200 403 403 403 200
 analysis:source-add         POST  302 422 403 403 403 422
 analysis:source-edit        GET   302 404 403 403 403 200

@@ -8,8 +8,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from airra import env
-from analysis.commands.presets import install_detectors
+from analysis.commands.presets import install
 from analysis.models import Connector
+from analysis.perception.presets import Survey
 from incidents.commands.access import create_integration, digest_of, give_role
 from incidents.models import DEFAULT_WORKSPACE, ApiToken, Integration, Service, Workspace
 from incidents.permissions import Role
@@ -24,6 +25,27 @@ LAB_SERVICES = {
     "search": 2,
     "database": 1,
 }
+# What the shop exposes: it may be connected before it was ever scraped.
+LAB_METRICS = Survey.assumed(
+    (
+        "db_pool_connections_in_use",
+        "db_pool_connections_max",
+        "disk_size_bytes",
+        "disk_used_bytes",
+        "http_client_requests_total",
+        "http_request_duration_seconds_bucket",
+        "http_requests_total",
+        "process_cpu_seconds_total",
+        "process_memory_limit_bytes",
+        "process_resident_memory_bytes",
+        "service_restarts_total",
+        "up",
+        "work_queue_depth",
+        "work_queue_limit",
+    ),
+    labels=("service", "instance", "code"),
+    interval_s=5.0,
+)
 DEMO_ACCOUNTS = {
     "viewer": Role.VIEWER,
     "responder": Role.RESPONDER,
@@ -101,7 +123,8 @@ def connect_lab(workspace: Workspace, url: str) -> None:
             by=None,
             token=token,
         )
-    install_detectors(workspace, Connector.objects.get(workspace=workspace, name="lab-prometheus"))
+    for connector in Connector.objects.filter(workspace=workspace, name__startswith="lab-"):
+        install(connector=connector, survey=LAB_METRICS)
     Runbook.objects.get_or_create(
         workspace=workspace,
         title="No safe action: what to look at by hand",

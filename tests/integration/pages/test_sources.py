@@ -287,3 +287,25 @@ def test_a_pushed_source_is_given_an_address_and_a_token_that_is_shown_once(
     )
     assert answer.status_code == 200
     assert Connector.objects.get().name == "collector"
+
+
+def test_detectors_that_fit_are_added_at_one_click(as_admin: Client) -> None:
+    source = analysis.connector(name="logs", kind="loki", url=NOWHERE)
+    page = as_admin.get(f"/sources/{source.pk}/").content.decode()
+    assert "Add detectors" in page
+    path = f"/sources/{source.pk}/detectors/"
+    assert "Added 1 detector." in as_admin.post(path, follow=True).content.decode()
+    assert "It has all that fit." in as_admin.post(path, follow=True).content.decode()
+    assert [d.rule for d in source.detectors.all()] == ["logs"]
+
+
+def test_a_source_that_does_not_answer_gets_no_detectors(as_admin: Client) -> None:
+    source = analysis.connector(name="prom", url=NOWHERE)
+    page = as_admin.post(f"/sources/{source.pk}/detectors/", follow=True).content.decode()
+    assert "Nothing added: Prometheus at" in page
+    assert not source.detectors.exists()
+
+
+def test_a_source_of_changes_has_no_detectors_to_add(as_admin: Client) -> None:
+    source = analysis.connector(name="deploys", kind="changes", url=NOWHERE)
+    assert "Add detectors" not in as_admin.get(f"/sources/{source.pk}/").content.decode()

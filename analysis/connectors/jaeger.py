@@ -11,7 +11,7 @@ from analysis.connectors.base import (
     plain,
     refuse_too_many,
 )
-from analysis.connectors.spantags import has_failed, kind_of, peer_of
+from analysis.connectors.spantags import has_failed, kind_of, near, peer_of
 from analysis.types import Span
 
 _MAX_SPANS = 50_000
@@ -44,7 +44,7 @@ class Jaeger(Source):
         traces = as_list(body.get("data") or [], "data")
         found = [span for trace in traces for span in _spans_of(as_object(trace, "a trace"))]
         refuse_too_many("spans", len(found), _MAX_SPANS, "fewer traces or a shorter range")
-        return found
+        return list(near(found, start=start, end=end))
 
 
 def _spans_of(trace: Mapping[str, Any]) -> Iterator[Span]:

@@ -79,7 +79,7 @@ def frame_of_matrix(body: bytes, *, times: Floats, step_s: float, max_series: in
         place = np.rint((points[:, 0] - times[0]) / step_s)
         is_ours = (place >= 0) & (place < len(times))
         values[first + rows[is_ours], place[is_ours].astype(np.intp)] = points[is_ours, 1]
-    return _frame([s.metric for s in found], times, values, answer)
+    return _frame(_labels(found, body), times, values, answer)
 
 
 def frame_of_vector(body: bytes, *, at: float, max_series: int) -> Frame:
@@ -91,7 +91,17 @@ def frame_of_vector(body: bytes, *, at: float, max_series: int) -> Frame:
     values = np.full((len(found), 1), np.nan)
     rows, points = _points([b"[" + bytes(sample.value) + b"]" for sample in found])
     values[rows, 0] = points[:, 1]
-    return _frame([s.metric for s in found], np.array([at]), values, answer)
+    return _frame(_labels(found, body), np.array([at]), values, answer)
+
+
+def _labels(found: Sequence[_Range | _Sample], body: bytes) -> list[dict[str, str]]:
+    """Labels as any database takes them. A NUL is rare enough to be looked for in the bytes."""
+    if b"\\u0000" not in body:
+        return [series.metric for series in found]
+    return [
+        {name.replace("\0", ""): value.replace("\0", "") for name, value in series.metric.items()}
+        for series in found
+    ]
 
 
 def _frame(

@@ -1,9 +1,10 @@
 """What the attributes of a span say of it, by the conventions of OpenTelemetry and OpenTracing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from analysis.connectors.base import plain
+from analysis.types import Span
 
 # Who was called, in the order of how plainly the tag says so (OpenTelemetry, then OpenTracing).
 _PEERS = (
@@ -14,6 +15,7 @@ _PEERS = (
     "db.system",
     "peer.address",
 )
+_LONGEST_TRACE_S = 86_400.0
 _KINDS = frozenset({"client", "server"})
 
 
@@ -33,3 +35,10 @@ def has_failed(tags: Mapping[str, Any]) -> bool:
         return True
     status = str(tags.get("http.status_code") or tags.get("http.response.status_code") or "")
     return status.startswith("5")
+
+
+def near(spans: Iterable[Span], *, start: float, end: float) -> Iterator[Span]:
+    """Those that a trace in [start, end] can have: a clock that is years off is not believed."""
+    for span in spans:
+        if start - _LONGEST_TRACE_S <= span.start <= end + _LONGEST_TRACE_S:
+            yield span

@@ -20,7 +20,7 @@ from analysis.connectors.base import (
     plain,
     refuse_too_many,
 )
-from analysis.connectors.spantags import has_failed, kind_of, peer_of
+from analysis.connectors.spantags import has_failed, kind_of, near, peer_of
 from analysis.types import Span
 
 _MAX_SPANS = 50_000
@@ -57,7 +57,7 @@ class Tempo(Source):
         if ids and not found:
             msg = f"Tempo at {self.url} found {len(ids)} traces and then held none of them"
             raise ConnectorError(Problem.UNAVAILABLE, msg)
-        return found
+        return list(near(found, start=start, end=end))
 
     def _search(
         self, http: HttpClient, service: str, start: float, end: float, limit: int

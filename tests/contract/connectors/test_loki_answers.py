@@ -104,3 +104,61 @@ def test_more_than_a_page_is_read_page_by_page(httpserver: HTTPServer) -> None:
     httpserver.expect_request("/loki/api/v1/query_range").respond_with_handler(page)
     found = source.lines(start=0, end=2, limit=6000)
     assert [line.message for line in found] == [f"line {i}" for i in range(1000, 7000)]
+
+
+def streams(*values: object) -> dict[str, Any]:
+    return {"resultType": "streams", "result": [{"stream": {}, "values": list(values)}]}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"resultType": "matrix", "result": []},
+        {"resultType": "streams", "result": {}},
+        {"resultType": "streams", "result": [7]},
+        {"resultType": "streams", "result": [{"stream": [], "values": []}]},
+        streams("1"),
+        streams(["1"]),
+        streams(["1", 5]),
+        streams(["x", "line"]),
+        streams(["NaN", "line"]),
+        streams([True, "line"]),
+        streams(["9" * 5000, "line"]),
+    ],
+)
+def test_wrong_types_are_refused(httpserver: HTTPServer, data: object) -> None:
+    httpserver.expect_request("/loki/api/v1/labels").respond_with_json({"data": ["service"]})
+    httpserver.expect_request("/loki/api/v1/query_range").respond_with_json({"data": data})
+    with pytest.raises(ConnectorError, match="should be") as caught:
+        Loki(httpserver.url_for("")).lines(start=0, end=1)
+    assert caught.value.kind is Problem.MALFORMED
+
+
+def test_lines_outside_the_range_or_beyond_the_limit_are_not_believed(
+    httpserver: HTTPServer,
+) -> None:
+    # The same page whatever was asked, of more lines than wanted, some from the future.
+    values = [[str(n * 1_000_000_000), f"line {n}"] for n in (99, 3, 2, 1)]
+    source = loki_with(httpserver, [{"stream": {"service": "a"}, "values": values}], "service")
+    assert [line.message for line in source.lines(start=0, end=10, limit=2)] == ["line 2", "line 3"]
+
+
+def test_a_page_that_never_gets_older_ends(httpserver: HTTPServer) -> None:
+    values = [["99000000000", "from the future"]] * 5000
+    source = loki_with(httpserver, [{"stream": {"service": "a"}, "values": values}], "service")
+    assert source.lines(start=0, end=10, limit=12_000) == []
+    assert len(httpserver.log) <= 4
+
+
+def test_too_many_lines_are_refused(httpserver: HTTPServer) -> None:
+    values = [["1000000000", "x"]] * 50_001
+    source = loki_with(httpserver, [{"stream": {"service": "a"}, "values": values}], "service")
+    with pytest.raises(ConnectorError, match="narrow it by a service") as caught:
+        source.lines(start=0, end=2)
+    assert caught.value.kind is Problem.TOO_LARGE
+
+
+def test_a_number_of_nanoseconds_that_is_no_text_is_read(httpserver: HTTPServer) -> None:
+    stream = {"stream": {"service": "a"}, "values": [[1e9, "float"], [1000000001, "int"]]}
+    found = loki_with(httpserver, [stream], "service").lines(start=0, end=2)
+    assert [line.message for line in found] == ["float", "int"]

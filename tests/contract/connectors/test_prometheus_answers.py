@@ -149,6 +149,11 @@ def test_too_many_series_are_refused(count: int) -> None:
     assert "narrow it by" in str(error)
 
 
+def test_labels_are_text_that_any_database_takes() -> None:
+    odd = {"metric": {"a\0": "b\0c"}, "values": []}
+    assert frame_of(matrix(odd, [])).labels == [{"a": "bc"}, {"service": "s1"}]
+
+
 def test_a_million_series_are_refused_before_one_is_made() -> None:
     series = b'{"metric":{},"values":[]}'
     listed = b",".join([series] * 1_000_000)

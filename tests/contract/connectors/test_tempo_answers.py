@@ -108,3 +108,10 @@ def test_a_malformed_span_is_refused(httpserver: HTTPServer, fields: dict[str, A
     with pytest.raises(ConnectorError) as caught:
         answer_of(httpserver, **fields)
     assert caught.value.kind is Problem.MALFORMED
+
+
+def test_a_clock_that_is_years_off_is_not_believed(httpserver: HTTPServer) -> None:
+    trace = otlp([SPAN, replace(SPAN, span_id="d4" * 8, start=AT + 9e8)])
+    httpserver.expect_request("/api/search").respond_with_json({"traces": [{"traceID": "1"}]})
+    httpserver.expect_request("/api/traces/1").respond_with_json(trace)
+    assert read(httpserver) == [SPAN]

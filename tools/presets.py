@@ -17,9 +17,8 @@ Nothing is added twice, and what you changed is left alone.
 - Windows: rates look back four scrapes, 30 s at least; the step is the scrape interval, within 5 to
   60 s. The interval is counted by `up` over five minutes, in the slowest job of a metric; 60 s
   where there is none.
-- A *floor* is the smallest departure from the expected that can matter, however unusual; a *limit*
-  is what should not be reached; an *objective* the share of requests that should succeed. Set your
-  own on the detector's page.
+- A *floor* is the smallest departure from the expected that can matter, however unusual; an
+  *objective* the share of requests that should succeed. Set your own on the detector's page.
 - *Evidence* stands beside those that never open an incident by themselves.
 
 Every query runs in the tests on a real Prometheus: over the real node_exporter, and for the others
@@ -59,16 +58,17 @@ def _row(preset: Preset) -> str:
 
 
 def _threshold(preset: Preset) -> str:
-    found = []
-    if preset.floor:
-        found.append(f"floor {quantity(preset.floor, preset.unit)}")
-    if preset.limit is not None:
-        found.append(f"limit {quantity(preset.limit, preset.unit)}")
-    if preset.objective is not None:
-        found.append(f"objective {quantity(preset.objective, 'ratio')}")
-    if preset.rule == "forecast":
-        found.append(f"looks {preset.horizon_s // 3600} h ahead")
-    return ", ".join(found)
+    limit = preset.limit or 0.0
+    match preset.rule:
+        case "saturation" if preset.direction == "down":
+            return f"{quantity(limit + preset.floor, preset.unit)} and less"
+        case "saturation":
+            return f"{quantity(limit - preset.floor, preset.unit)} and more"
+        case "forecast":
+            return f"{quantity(limit, preset.unit)} within {preset.horizon_s // 3600} h"
+        case "burn_rate":
+            return f"objective {quantity(preset.objective, 'ratio')}"
+    return f"floor {quantity(preset.floor, preset.unit)}" if preset.floor else ""
 
 
 if __name__ == "__main__":

@@ -130,6 +130,6 @@ def test_what_is_healthy_is_within_its_limit(
     assert found is not None
     assert preset.limit is not None
     values = source.query(found.query, at=clock.now().timestamp()).values
-    is_within = values > preset.limit if preset.direction == "down" else values < preset.limit
+    is_within = np.abs(preset.limit - values) > preset.floor
     if "machine" not in preset.name:  # this one's disks and memory are its own affair
         assert is_within.all(), found.query

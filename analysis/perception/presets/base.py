@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 OBJECTIVE = 0.99  # what may be assumed of a service that has told nobody its own
-DAY_S = 86_400.0
 
 SERVICES = ("service", "service_name", "app", "application", "job")
 CODES = ("code", "status", "status_code", "http_response_status_code", "http_status_code")
@@ -39,9 +38,10 @@ class Family(StrEnum):
 class Preset:
     """A detector before it is a row. The fields up to `opens_incident` are those of `Detector`.
 
-    `why` is the reason of the floor, or of the limit or objective where there is no floor.
-    `services` are the labels that may name services, the plainest first; where a metric named in
-    `unless` exists another preset says the same better.
+    `floor` is the least departure that can matter; with `limit` and the rule saturation, how near
+    to the limit is too near. `why` is the reason of the floor, or else of limit or objective.
+    `services` are the labels that may name services, the plainest first; `labels` must be there,
+    whatever else is; where a metric named in `unless` exists another preset says it better.
     """
 
     family: Family
@@ -59,6 +59,7 @@ class Preset:
     horizon_s: int = 6 * 3600
     opens_incident: bool = True
     services: tuple[str, ...] = SERVICES
+    labels: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
 
     @property
@@ -130,7 +131,8 @@ def red(
             floor=3.0, alarms_per_week=0.1, direction="down", opens_incident=False,
         ),
         Preset(
-            family, "Error budget", "errors", share, "ratio", "two nines, until you set yours",
+            family, "Error budget", "errors", share.replace("$window", "$wide"), "ratio",
+            "two nines, until you set yours",
             rule="burn_rate", objective=OBJECTIVE,
         ),
     )  # fmt: skip

@@ -66,7 +66,8 @@ _CLIENT = (
         "ratio",
         "writes fail at 1",
         rule="saturation",
-        limit=0.9,
+        limit=1.0,
+        floor=0.1,
     ),
     Preset(
         Family.CLIENT,
@@ -74,9 +75,8 @@ _CLIENT = (
         "disk",
         "max by ($service, instance) (disk_used_bytes / disk_size_bytes)",
         "ratio",
-        "less is no trend",
+        "writes fail at 1",
         rule="forecast",
-        floor=0.02,
         limit=1.0,
     ),
     Preset(
@@ -87,7 +87,8 @@ _CLIENT = (
         "ratio",
         "it is killed at 1",
         rule="saturation",
-        limit=0.9,
+        limit=1.0,
+        floor=0.1,
     ),
     Preset(
         Family.CLIENT,
@@ -95,9 +96,8 @@ _CLIENT = (
         "memory",
         "max by ($service, instance) (process_resident_memory_bytes / process_memory_limit_bytes)",
         "ratio",
-        "less is no trend",
+        "it is killed at 1",
         rule="forecast",
-        floor=0.02,
         limit=1.0,
     ),
     Preset(
@@ -134,6 +134,7 @@ _OTEL = (
         "a slip now and then",
         floor=0.05,
         opens_incident=False,
+        labels=("server_address",),
     ),
 )
 

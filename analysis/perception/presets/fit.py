@@ -47,6 +47,8 @@ def fitted(preset: Preset, survey: Survey) -> Fitted | None:
     needs = preset.needs
     if not needs <= survey.labels.keys() or survey.labels.keys() & set(preset.unless):
         return None
+    if any(not survey.labels[name].get(label) for name in needs for label in preset.labels):
+        return None
     service = _best(preset.services, survey, needs)
     code = _best(CODES, survey, needs) if "$code" in preset.query else "-"
     if not service or not code:
@@ -66,7 +68,7 @@ def labels_to_ask_for(presets: Iterable[Preset]) -> Mapping[str, frozenset[str]]
     wanted: dict[str, frozenset[str]] = {}
     for preset in presets:
         codes = CODES if "$code" in preset.query else ()
-        for label in (*preset.services, *codes):
+        for label in (*preset.services, *preset.labels, *codes):
             wanted[label] = wanted.get(label, frozenset()) | preset.needs
     return wanted
 

@@ -1,6 +1,6 @@
 """Proxies that count the requests of what stands behind them."""
 
-from analysis.perception.presets.base import DAY_S, Family, Preset, p95, rate, ratio, red
+from analysis.perception.presets.base import Family, Preset, p95, rate, ratio, red
 
 _INGRESS = ("exported_service", "service", "ingress")
 _CLUSTER = ("envoy_cluster_name",)
@@ -24,7 +24,8 @@ PRESETS: tuple[Preset, ...] = (
         "ratio",
         "1 is a good reload, 0 is not",
         rule="saturation",
-        limit=0.5,
+        limit=0.0,
+        floor=0.5,
         direction="down",
         services=("app_kubernetes_io_name", "app", "service", "job"),
     ),
@@ -32,11 +33,13 @@ PRESETS: tuple[Preset, ...] = (
         Family.INGRESS,
         "Certificate expires: ingress",
         "availability",
-        "min by ($service) (nginx_ingress_controller_ssl_expire_time_seconds > 0) - time()",
-        "s",
+        "(min by ($service) (nginx_ingress_controller_ssl_expire_time_seconds > 0) - time()) "
+        "/ 86400",
+        "days",
         "two weeks to renew it",
         rule="saturation",
-        limit=14 * DAY_S,
+        limit=0.0,
+        floor=14.0,
         direction="down",
         services=("host",),
     ),

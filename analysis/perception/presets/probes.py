@@ -1,6 +1,6 @@
 """Whether things answer at all: scrapes, probes from outside, certificates."""
 
-from analysis.perception.presets.base import DAY_S, Family, Preset
+from analysis.perception.presets.base import Family, Preset
 
 _B = Family.PROBES
 _TARGET = ("instance",)
@@ -50,11 +50,12 @@ PRESETS: tuple[Preset, ...] = (
         _B,
         "Certificate expires",
         "availability",
-        "min by ($service) (probe_ssl_earliest_cert_expiry) - time()",
-        "s",
+        "(min by ($service) (probe_ssl_earliest_cert_expiry) - time()) / 86400",
+        "days",
         "two weeks to renew it",
         rule="saturation",
-        limit=14 * DAY_S,
+        limit=0.0,
+        floor=14.0,
         direction="down",
         services=_TARGET,
     ),

@@ -46,7 +46,8 @@ PRESETS: tuple[Preset, ...] = (
         "ratio",
         "accepting fails at 1",
         rule="saturation",
-        limit=0.9,
+        limit=1.0,
+        floor=0.1,
     ),
     Preset(
         _P,
@@ -54,9 +55,8 @@ PRESETS: tuple[Preset, ...] = (
         "saturation",
         "max by ($service, instance) (process_open_fds / process_max_fds)",
         "ratio",
-        "less is no trend",
+        "accepting fails at 1",
         rule="forecast",
-        floor=0.05,
         limit=1.0,
     ),
     Preset(
@@ -77,7 +77,8 @@ PRESETS: tuple[Preset, ...] = (
         "ratio",
         "a full heap only collects garbage",
         rule="saturation",
-        limit=0.97,
+        limit=1.0,
+        floor=0.04,
     ),
     Preset(
         _P,
@@ -106,6 +107,7 @@ PRESETS: tuple[Preset, ...] = (
         "there should be none",
         rule="saturation",
         limit=1.0,
+        floor=0.5,
     ),
     Preset(
         _P,

@@ -41,7 +41,7 @@ def test_a_preset_has_what_its_rule_needs_and_nothing_else(found: Preset) -> Non
     has_limit, has_objective = found.limit is not None, found.objective is not None
     assert has_limit == (found.rule in {"saturation", "forecast"})
     assert has_objective == (found.rule == "burn_rate")
-    assert (found.floor > 0) == (found.rule in {"adaptive", "forecast", "logs", "traces"})
+    assert (found.floor > 0) == (found.rule in {"adaptive", "saturation", "logs", "traces"})
     assert found.alarms_per_week > 0
     assert found.why
     assert bool(found.query) == (found.rule not in {"logs", "traces"})
@@ -50,9 +50,9 @@ def test_a_preset_has_what_its_rule_needs_and_nothing_else(found: Preset) -> Non
 @pytest.mark.parametrize("found", METRIC_PRESETS, ids=lambda p: p.name)
 def test_a_share_has_a_floor_and_a_limit_that_a_share_can_reach(found: Preset) -> None:
     if found.unit == "ratio" and found.family is not Family.NODE:
-        assert found.floor < 0.5
+        assert found.floor <= 0.5
     if found.unit == "ratio" and found.limit is not None:
-        assert 0 < found.limit <= 1
+        assert found.limit == (0 if found.direction == "down" else pytest.approx(1, abs=0.03))
 
 
 @pytest.mark.parametrize("found", METRIC_PRESETS, ids=lambda p: p.name)
@@ -76,6 +76,12 @@ def test_a_preset_fits_where_its_metrics_are() -> None:
     assert fitted(memory, survey("process_resident_memory_bytes", service=1.0)) is None
     assert fitted(memory, survey(*memory.needs, service=1.0)) is not None
     assert fitted(memory, survey(*memory.needs, pod=1.0)) is None, "nothing names the service"
+
+
+def test_the_same_name_with_other_labels_is_another_convention() -> None:
+    calls = preset("Failed calls to a dependency: OpenTelemetry")
+    assert fitted(calls, survey(*calls.needs, service=1.0, peer=1.0)) is None
+    assert fitted(calls, survey(*calls.needs, service=1.0, server_address=0.9)) is not None
 
 
 def test_another_preset_may_say_it_better() -> None:

@@ -48,12 +48,14 @@ CUSTODY: Mapping[str, Custody] = {
     "get_traces": Custody.TRACE,
     "get_resource_state": Custody.PLATFORM_API,
 }
-_KINDS: Mapping[str, str] = {
-    "list_changes": Connector.Kind.CHANGES,
-    "get_onsets": Connector.Kind.PROMETHEUS,
-    "search_logs": Connector.Kind.LOKI,
-    "get_traces": Connector.Kind.JAEGER,
-    "get_resource_state": Connector.Kind.PROMETHEUS,
+_KIND = Connector.Kind
+# The kinds of source a tool reads, the first choice first.
+_KINDS: Mapping[str, tuple[str, ...]] = {
+    "list_changes": (_KIND.CHANGES, _KIND.KUBERNETES),
+    "get_onsets": (_KIND.PROMETHEUS,),
+    "search_logs": (_KIND.LOKI, _KIND.ELASTICSEARCH, _KIND.OTLP, _KIND.LOGFILES),
+    "get_traces": (_KIND.JAEGER, _KIND.TEMPO, _KIND.OTLP),
+    "get_resource_state": (_KIND.PROMETHEUS,),
 }
 
 
@@ -131,7 +133,7 @@ class Tools:
 
     def _failed(self, name: str, error: ConnectorError) -> _Reading:
         is_denied = error.kind is Problem.DENIED
-        asked = enabled_connectors(self.workspace, _KINDS[name]) if name in _KINDS else []
+        asked = enabled_connectors(self.workspace, *_KINDS[name]) if name in _KINDS else []
         return _Reading(
             source=asked[0].name if asked else "",
             native_query=name,
@@ -142,9 +144,10 @@ class Tools:
         )
 
     def _connector(self, tool: str) -> Connector:
-        found = enabled_connectors(self.workspace, _KINDS[tool])
+        found = enabled_connectors(self.workspace, *_KINDS[tool])
         if not found:
-            raise ConnectorError(Problem.REJECTED, f"no {_KINDS[tool]} connector is switched on")
+            kinds = " or ".join(_KINDS[tool])
+            raise ConnectorError(Problem.REJECTED, f"no {kinds} connector is switched on")
         return found[0]
 
     # --- the tools ---------------------------------------------------------------------------

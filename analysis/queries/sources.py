@@ -67,7 +67,7 @@ def _refuse(connector: Connector, wanted: str) -> NoReturn:
     raise ConnectorError(Problem.MALFORMED, msg)
 
 
-def enabled_connectors(workspace: Workspace, kind: str) -> list[Connector]:
-    """The connectors of one kind that are switched on, by name."""
-    found = Connector.objects.filter(workspace=workspace, kind=kind, is_enabled=True)
-    return list(found.order_by("name"))
+def enabled_connectors(workspace: Workspace, *kinds: str) -> list[Connector]:
+    """Those of these kinds that are switched on, in the order of the kinds and then by name."""
+    found = Connector.objects.filter(workspace=workspace, kind__in=kinds, is_enabled=True)
+    return sorted(found, key=lambda connector: (kinds.index(connector.kind), connector.name))

@@ -12,6 +12,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from airra.lib.db import Conflict
 from airra.lib.problem import problem
+from analysis.api import detectors
 from analysis.api import router as analysis
 from analysis.api.schemas import HypothesisOut, hypothesis_out
 from analysis.commands.investigation import CannotInvestigate
@@ -66,6 +67,9 @@ def incident(request: HttpRequest, key: str) -> dict[str, Any]:
 
 api.add_router("/incidents", incidents.router)
 api.add_router("/incidents", analysis.router)
+api.add_router("/detectors", detectors.router)
+api.add_router("/anomalies", detectors.anomalies_router)
+api.add_router("/sources", detectors.sources_router)
 api.add_router("/approvals", remediation.approvals)
 api.add_router("/actions", remediation.actions)
 

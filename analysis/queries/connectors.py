@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404
 from airra.lib import clock
 from analysis.models import Connector, Detector, Evidence, Feed
 from analysis.queries.source_kinds import KINDS, SourceKind
+from incidents.models import Workspace
 from incidents.queries.access import AnyUser, workspaces_of
 
 _TIMED_DAYS = 7
@@ -61,13 +62,16 @@ class SourceRow:
         return self.connector.failing_since or self.connector.last_error_at
 
 
-def _visible(user: AnyUser) -> QuerySet[Connector]:
+def _visible(user: AnyUser, workspace: Workspace | None = None) -> QuerySet[Connector]:
+    places = workspaces_of(user)
+    if workspace is not None:
+        places = places.filter(pk=workspace.pk)
     recent = Evidence.objects.filter(
         connector=OuterRef("pk"), executed_at__gte=clock.now() - timedelta(days=_TIMED_DAYS)
     )
     mean = recent.order_by().values("connector").annotate(ms=Avg("duration_ms")).values("ms")
     return (
-        Connector.objects.filter(workspace__in=workspaces_of(user))
+        Connector.objects.filter(workspace__in=places)
         .select_related("workspace")
         .annotate(
             watchers=Count("detectors", filter=Q(detectors__is_enabled=True)),
@@ -81,9 +85,9 @@ def _row(connector: Connector) -> SourceRow:
     return SourceRow(connector, counts["watchers"], counts["answer_ms"])
 
 
-def rows(user: AnyUser) -> list[SourceRow]:
+def rows(user: AnyUser, *, workspace: Workspace | None = None) -> list[SourceRow]:
     """What fails first, then by name."""
-    found = [_row(connector) for connector in _visible(user).order_by("name")]
+    found = [_row(connector) for connector in _visible(user, workspace).order_by("name")]
     return sorted(found, key=lambda row: row.health is not Health.FAILING)
 
 

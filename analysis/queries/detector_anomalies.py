@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from uuid import UUID
 
 from airra.lib.quantities import odds
 from analysis.models import Anomaly, Detector
@@ -75,6 +76,18 @@ def page(detector: Detector, *, number: int = 1) -> AnomalyPage:
     start = (max(number, 1) - 1) * PAGE
     listed = list(found.order_by("-started_at")[start : start + PAGE + 1])
     return AnomalyPage(_rows(detector, listed[:PAGE]), max(number, 1), len(listed) > PAGE)
+
+
+def batch(
+    detector: Detector, *, after: UUID | None, limit: int
+) -> tuple[list[Anomaly], UUID | None]:
+    """The newest first, from the one after `after` on; and the last of them, if there are more."""
+    found = detector.anomalies.select_related("service", "incident").order_by("-id")
+    if after is not None:
+        found = found.filter(id__lt=after)
+    listed = list(found[: limit + 1])
+    shown = listed[:limit]
+    return shown, shown[-1].pk if len(listed) > limit else None
 
 
 def _rows(detector: Detector, anomalies: list[Anomaly]) -> list[AnomalyRow]:

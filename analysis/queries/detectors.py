@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404
 from airra.lib import clock
 from airra.lib.ids import moment_of
 from analysis.models import Anomaly, Connector, Detector, Hypothesis
-from incidents.models import Service
+from incidents.models import Service, Workspace
 from incidents.queries.access import AnyUser, workspaces_of
 
 HISTORY_DAYS = 30
@@ -88,7 +88,9 @@ class Filters:
         return any((self.q, self.rule, self.signal, self.standing))
 
 
-def _counted(user: AnyUser) -> QuerySet[Detector]:
+def _counted(user: AnyUser, workspace: Workspace | None = None) -> QuerySet[Detector]:
+    """The detectors this user may see, of one workspace or of all."""
+    places = _places(user, workspace)
     recent = Q(anomalies__started_at__gte=clock.now() - timedelta(days=HISTORY_DAYS))
     false = Q(anomalies__feedback=Feedback.NOT_AN_ANOMALY)
     confirmed = Q(anomalies__feedback=Feedback.REAL) | Q(
@@ -96,7 +98,7 @@ def _counted(user: AnyUser) -> QuerySet[Detector]:
     )
     in_incident = Q(anomalies__incident__isnull=False) | Q(anomalies__feedback=Feedback.REAL)
     return (
-        Detector.objects.filter(workspace__in=workspaces_of(user))
+        Detector.objects.filter(workspace__in=places)
         .select_related("connector", "workspace")
         .annotate(
             hits=Count("anomalies", filter=recent, distinct=True),
@@ -120,9 +122,16 @@ def _row(detector: Detector) -> DetectorRow:
     )
 
 
-def rows(user: AnyUser, filters: Filters | None = None) -> list[DetectorRow]:
+def _places(user: AnyUser, workspace: Workspace | None) -> QuerySet[Workspace]:
+    places = workspaces_of(user)
+    return places.filter(pk=workspace.pk) if workspace else places
+
+
+def rows(
+    user: AnyUser, filters: Filters | None = None, *, workspace: Workspace | None = None
+) -> list[DetectorRow]:
     wanted = filters or Filters()
-    found = _counted(user).order_by("name")
+    found = _counted(user, workspace).order_by("name")
     if wanted.q:
         found = found.filter(Q(name__icontains=wanted.q) | Q(query__icontains=wanted.q))
     if wanted.rule:
@@ -133,13 +142,15 @@ def rows(user: AnyUser, filters: Filters | None = None) -> list[DetectorRow]:
     return [row for row in listed if wanted.standing in {"", row.standing}]
 
 
-def row(user: AnyUser, detector_id: UUID) -> DetectorRow:
-    return _row(get_object_or_404(_counted(user), pk=detector_id))
+def row(user: AnyUser, detector_id: UUID, *, workspace: Workspace | None = None) -> DetectorRow:
+    return _row(get_object_or_404(_counted(user, workspace), pk=detector_id))
 
 
-def visible_anomaly(user: AnyUser, anomaly_id: UUID) -> Anomaly:
-    """An anomaly of a workspace of this user; 404 otherwise."""
-    found = Anomaly.objects.filter(detector__workspace__in=workspaces_of(user))
+def visible_anomaly(
+    user: AnyUser, anomaly_id: UUID, *, workspace: Workspace | None = None
+) -> Anomaly:
+    """An anomaly of a workspace of this user, or of just this one; 404 otherwise."""
+    found = Anomaly.objects.filter(detector__workspace__in=_places(user, workspace))
     related = found.select_related("detector__workspace", "service", "incident")
     return get_object_or_404(related, pk=anomaly_id)
 

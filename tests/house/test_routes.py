@@ -240,7 +240,7 @@ def test_calls_answer_as_their_row_says(cast: Cast, persona: str) -> None:
     token, wrong = cast.tokens[persona], []
     said = {
         "title": "checkout fails", "text": "a note", "reason": "r", "resolution": "r",
-        "approved_by": persona, "execution_mode": "live", "comment": "no",
+        "approved_by": persona, "execution_mode": "live", "comment": "no", "feedback": "real",
     }  # fmt: skip
     for (method, path), codes in _calls().items():
         client = Client(headers={"Authorization": f"Bearer {token}"} if token else {})

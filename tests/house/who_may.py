@@ -147,6 +147,11 @@ POST /incidents/{key}/reopen           401 404 403 409 409 409
 POST /incidents/{key}/notes            401 404 403 201 201 201
 POST /incidents/{key}/analyze          401 404 403 202 202 202
 GET  /incidents/{key}/investigation    401 404 200 200 200 200
+GET  /sources                          401 200 200 200 200 200
+GET  /detectors                        401 200 200 200 200 200
+GET  /detectors/{detector_id}          401 404 200 200 200 200
+GET  /detectors/{detector_id}/anomalies 401 404 200 200 200 200
+POST /anomalies/{anomaly_id}/feedback  401 404 403 200 200 200
 GET  /approvals/pending                401 200 200 200 200 200
 GET  /approvals/{approval_id}          401 404 200 200 200 200
 POST /approvals/{approval_id}/approve  401 404 403 403 409 409

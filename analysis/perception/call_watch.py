@@ -22,6 +22,7 @@ _SMALLEST_S = 1e-4
 _GROWTH = 1.1  # each bucket of a sketch reaches 10 % further: 0.1 ms to 7 minutes
 _SLOW = 0.9  # the usual quantile beyond which an observation is a hit
 _FADE = 0.8  # what a look keeps in the pool of the last minutes
+_EASED = 0.01  # chance
 _FORGET = 0.99976  # what a look keeps in the baseline: half of it after a day
 _LEARNT_CALLS = 50
 _LEARNT_LOOKS = 10
@@ -53,6 +54,14 @@ def quantile(sketch: Floats, share: float) -> float:
     total = float(sketch.sum())
     place = int(np.searchsorted(np.cumsum(sketch), share * total - 1e-9))
     return float(_EDGES[min(place, BUCKETS - 2)])
+
+
+@dataclass(frozen=True)
+class Odd:
+    """What was counted that is no chance: in one look, or in the last minutes together."""
+
+    p_value: float
+    counts: Floats
 
 
 @dataclass
@@ -133,32 +142,41 @@ class Watched:
             of_before=float(self.base.sum()),
         )
 
-    def take(self, look: int, counts: Floats, *, chance: float, floor_s: float) -> float | None:
-        """Judge one look, then learn from it if it is calm. The p-value when it is not."""
+    def take(self, look: int, counts: Floats, *, chance: float, floor_s: float) -> Odd | None:
+        """Judge one look, then learn from it if it is calm. What is odd when it is not."""
         self.last_look = look
-        self.pool = self.pool * _FADE + counts
-        p_value = self._judged(counts, chance=chance, floor_s=floor_s)
-        if p_value is None:
+        self.pool = counts.copy() if self._has_eased(counts) else self.pool * _FADE + counts
+        odd = self._judged(counts, chance=chance, floor_s=floor_s)
+        if odd is None:
             self.calm += 1
             if self.calm >= _CALM_LOOKS:
                 self.odd_since = 0
         else:
             self.calm, self.last_odd = 0, look
-            self.odd_since = self.odd_since or look
+            if not self.odd_since:
+                self.odd_since, self.worst = look, {}
         if self.odd_since and look - self.odd_since >= _NEW_NORMAL:
             self.base, self.looks, self.odd_since = self.pool.copy(), 0, 0
         elif not self.odd_since:
             self._learn(counts)
-        return p_value
+        return odd
 
-    def _judged(self, counts: Floats, *, chance: float, floor_s: float) -> float | None:
+    def _has_eased(self, counts: Floats) -> bool:
+        """Fewer hits than the last minutes had, by more than chance: they are of another time."""
+        of, of_before = float(counts.sum()), float(self.pool.sum())
+        misses, before = of - self.hits(counts), of_before - self.hits(self.pool)
+        return share_tail(misses, of, hits_before=before, of_before=of_before) <= _EASED
+
+    def _judged(self, counts: Floats, *, chance: float, floor_s: float) -> Odd | None:
         if not self.is_learnt:
             return None
         tried = [
-            self._p_value(each) for each in (counts, self.pool) if self._matters(each, floor_s)
+            Odd(self._p_value(each), each)
+            for each in (counts, self.pool)
+            if self._matters(each, floor_s)
         ]
-        best = min(tried, default=1.0)
-        return best if best <= chance / 2 else None
+        best = min(tried, key=lambda odd: odd.p_value, default=None)
+        return best if best and best.p_value <= chance / 2 else None
 
     def _learn(self, counts: Floats) -> None:
         if self.is_learnt:
@@ -192,15 +210,15 @@ class TraceMemory:
             one = self.watched[subject]
             counts = one.counted(observations)
             expected, limit = (one.level(one.base), one.limit(floor_s)) if one.looks else (0.0, 0.0)
-            p_value = one.take(look, counts, chance=chance, floor_s=floor_s)
-            if p_value is not None:
+            odd = one.take(look, counts, chance=chance, floor_s=floor_s)
+            if odd:
                 one.worst = {
-                    "value": one.level(counts),
+                    "value": one.level(odd.counts),
                     "expected": expected,
                     "limit": limit,
-                    "p_value": min(p_value, one.worst.get("p_value", 1.0)),
-                    "calls": int(counts.sum()),
-                    "hits": int(one.hits(counts)),
+                    "p_value": min(odd.p_value, one.worst.get("p_value", 1.0)),
+                    "calls": round(float(odd.counts.sum())),
+                    "hits": round(one.hits(odd.counts)),
                     "trace_ids": _exemplars(traces[subject]),
                 }
         old = look - _FORGOTTEN

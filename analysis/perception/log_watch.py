@@ -158,10 +158,15 @@ class ServiceLog:
             return
         shares = self._weights()
         for known in busy:
-            baseline = known.counts.baseline(self.whole, look=look, since=self.since)
+            baseline = self._baseline(known, look)
             chance = self._chance(known, shares, how)
             if baseline and baseline.is_surge(known.counts.at(look), chance, how.least):
                 known.counts.mark(look)
+
+    def _baseline(self, known: Known, look: int) -> Baseline | None:
+        """From when the template first came: before, its absence says nothing of how often."""
+        born = int(known.first_seen // LOOK_S)
+        return known.counts.baseline(self.whole, look=look, since=max(born, self.since))
 
     def _weights(self) -> float:
         return sum(known.weight for known in self.known.values())
@@ -207,7 +212,7 @@ class ServiceLog:
         if not run:
             return None
         first = run[0]
-        baseline = known.counts.baseline(self.whole, look=first, since=self.since)
+        baseline = self._baseline(known, first)
         if baseline is None:
             return None
         newest = known.counts.at(run[-1])
@@ -258,7 +263,7 @@ class ServiceLog:
             return None
         gone: list[tuple[Known, Baseline]] = []
         for known in self.known.values():
-            baseline = known.counts.baseline(self.whole, look=start, since=self.since)
+            baseline = self._baseline(known, start)
             if baseline and self._has_stopped(known, baseline, end, how):
                 gone.append((known, baseline))
         if not gone:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
+from django.db.models import Q
 
 from airra.lib.db import Conflict
 from airra.lib.ids import uuid7
@@ -31,6 +32,7 @@ _LINES = 10_000
 _LINES_EACH = 2_000  # of one service, where the lines of all did not fit
 _MAX_SERVICES = 200
 _FORGOTTEN = timedelta(days=30)
+_ODD = 2  # lines in all
 _MAX_NAME = 120
 
 
@@ -45,7 +47,6 @@ class _Read:
 @dataclass
 class _Memory:
     logs: dict[str, ServiceLog] = field(default_factory=dict)
-    rows: dict[str, LogTemplate] = field(default_factory=dict)
 
 
 def look(detector: Detector, now: datetime) -> list[SignalFinding]:
@@ -73,6 +74,7 @@ def look(detector: Detector, now: datetime) -> list[SignalFinding]:
                     newest_at=datetime.fromtimestamp(end * LOOK_S, UTC),
                 )
                 _store(detector, memory)
+                _forget(detector, memory, now)
         except Conflict:
             log.info("logs_watched_by_another", detector=detector.name)
             return []
@@ -154,7 +156,6 @@ def _restored(detector: Detector, states: Iterable[dict[str, Any]]) -> _Memory:
         each = memory.logs.get(row.service)
         if each is None:
             continue
-        memory.rows[str(row.pk)] = row
         each.restore(
             row.text,
             id=str(row.pk),
@@ -192,6 +193,17 @@ def _store(detector: Detector, memory: _Memory) -> None:
         unique_fields=["id"],
         update_fields=["text", "level", "last_seen_at", "total", "counts", "trace_ids"],
     )
+
+
+def _forget(detector: Detector, memory: _Memory, now: datetime) -> None:
+    """Templates unseen for a month; where there is no room left, the odd lines of days before."""
+    rows = detector.log_templates.all()
+    rows.filter(last_seen_at__lt=now - _FORGOTTEN).delete()
+    crowded = [each.service for each in memory.logs.values() if each.miner.is_full]
+    if crowded:
+        odd = Q(total__lte=_ODD, last_seen_at__lt=now - timedelta(days=1))
+        number, _ = rows.filter(odd, service__in=crowded).delete()
+        log.warning("log_templates_crowded", services=crowded[:10], forgotten=number)
 
 
 def _row(detector: Detector, service: str, known: Known) -> LogTemplate:

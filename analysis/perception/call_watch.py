@@ -23,10 +23,12 @@ _GROWTH = 1.1  # each bucket of a sketch reaches 10 % further: 0.1 ms to 7 minut
 _SLOW = 0.9  # the usual quantile beyond which an observation is a hit
 _FADE = 0.8  # what a look keeps in the pool of the last minutes
 _EASED = 0.01  # chance
+_SUSPECT = 0.001  # chance below which a look is not learnt from, alarm or not
 _FORGET = 0.99976  # what a look keeps in the baseline: half of it after a day
 _LEARNT_CALLS = 50
 _LEARNT_LOOKS = 10
 _SCATTER_PACE = 0.05
+_LEAST_EXPECTED = 0.5  # hits in a look without which it tells nothing of their scatter
 _CALM_LOOKS = 3
 _NEW_NORMAL = 120  # looks of trouble after which it is the usual
 _GONE = 20  # looks without a call after which trouble is over
@@ -145,20 +147,22 @@ class Watched:
     def take(self, look: int, counts: Floats, *, chance: float, floor_s: float) -> Odd | None:
         """Judge one look, then learn from it if it is calm. What is odd when it is not."""
         self.last_look = look
-        self.pool = counts.copy() if self._has_eased(counts) else self.pool * _FADE + counts
-        odd = self._judged(counts, chance=chance, floor_s=floor_s)
-        if odd is None:
-            self.calm += 1
-            if self.calm >= _CALM_LOOKS:
-                self.odd_since = 0
-        else:
+        faded = self.pool * (1.0 - _FADE)
+        self.pool = counts.copy() if self._has_eased(counts) else self.pool - faded + counts
+        suspect = self._suspect(counts, floor_s)
+        odd = suspect if suspect and suspect.p_value <= chance / 2 else None
+        if odd:
             self.calm, self.last_odd = 0, look
             if not self.odd_since:
                 self.odd_since, self.worst = look, {}
+        elif self.odd_since:
+            self.calm += 1
+            if self.calm >= _CALM_LOOKS:
+                self.odd_since, self.pool = 0, counts.copy()
+        elif not suspect or suspect.p_value > _SUSPECT:
+            self._learn(counts, faded)
         if self.odd_since and look - self.odd_since >= _NEW_NORMAL:
             self.base, self.looks, self.odd_since = self.pool.copy(), 0, 0
-        elif not self.odd_since:
-            self._learn(counts)
         return odd
 
     def _has_eased(self, counts: Floats) -> bool:
@@ -167,7 +171,8 @@ class Watched:
         misses, before = of - self.hits(counts), of_before - self.hits(self.pool)
         return share_tail(misses, of, hits_before=before, of_before=of_before) <= _EASED
 
-    def _judged(self, counts: Floats, *, chance: float, floor_s: float) -> Odd | None:
+    def _suspect(self, counts: Floats, floor_s: float) -> Odd | None:
+        """What departs enough to matter, in this look or the last minutes: the less likely one."""
         if not self.is_learnt:
             return None
         tried = [
@@ -175,18 +180,20 @@ class Watched:
             for each in (counts, self.pool)
             if self._matters(each, floor_s)
         ]
-        best = min(tried, key=lambda odd: odd.p_value, default=None)
-        return best if best and best.p_value <= chance / 2 else None
+        return min(tried, key=lambda odd: odd.p_value, default=None)
 
-    def _learn(self, counts: Floats) -> None:
+    def _learn(self, counts: Floats, faded: Floats) -> None:
+        """What fades from the pool is usual: minutes later, so that slow trouble is not learnt."""
         if self.is_learnt:
             self._scatter(counts)
-        self.base = self.base * _FORGET + counts
+        self.base = self.base * _FORGET + faded
         self.looks += 1
 
     def _scatter(self, counts: Floats) -> None:
         of, before = float(counts.sum()), float(self.base.sum())
         share = (self.hits(self.base) + 0.5) / (before + 1.0)
+        if of * share < _LEAST_EXPECTED:
+            return
         usual = of * share * (1.0 - share) * (1.0 + of / before)
         excess = (self.hits(counts) - of * share) ** 2 / max(usual, 1e-9)
         self.scatter += _SCATTER_PACE * (min(excess, 10.0) - self.scatter)

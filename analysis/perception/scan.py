@@ -35,12 +35,18 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True)
 class DetectorSettings:
-    """`sensitivity` in deviations, `floor` in the unit of the series, `persistence` in points."""
+    """How calm a detector is, which way is bad, and what is too small to matter.
 
-    method: str = "robust_z"
+    `alarms_per_week`: expected false alarms per series and week, smaller is calmer. `floor`: the
+    smallest departure that can matter, in the unit of the series. The other fields are read by
+    `judge` and `scan` only.
+    """
+
+    alarms_per_week: float = 0.35
     direction: str = Direction.UP
-    sensitivity: float = 4.0
     floor: float = 0.0
+    method: str = "robust_z"
+    sensitivity: float = 4.0
     persistence: int = 3
 
 

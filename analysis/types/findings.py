@@ -62,6 +62,8 @@ class AnomalyFinding:
     low: float
     high: float
     score: float  # deviations from expected
+    kind: Trouble = Trouble.LEVEL_SHIFT
+    p_value: float = 1.0  # of a healthy series to show as much
 
 
 @dataclass(frozen=True)

@@ -166,6 +166,15 @@ def at_short(at: datetime) -> SafeString:
 
 
 @register.filter
+def at_minute(at: datetime | None) -> SafeString:
+    """The minute, where seconds would claim too much; with the date when it is not today."""
+    if at is None:
+        return _time(at, "", "clock")
+    shape = "%H:%M" if at.date() == clock.now().date() else "%d %b %H:%M"
+    return _time(at, f"{at:{shape}}", "clock")
+
+
+@register.filter
 def risk_tone(band: str) -> str:
     return _TONES.get(band, "")
 

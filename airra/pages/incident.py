@@ -11,10 +11,10 @@ from django_htmx.http import ptag
 from airra.lib.htmx import render_partial
 from airra.pages.context import shell_of
 from analysis.models import Investigation
-from analysis.queries import hypotheses, signals
+from analysis.queries import forecasts, hypotheses, signals
 from analysis.queries.source_reports import is_about_a_source
 from incidents.lifecycle import TRANSITIONS, State
-from incidents.models import Incident
+from incidents.models import Incident, TimelineEvent
 from incidents.permissions import Permission
 from incidents.queries import incident_detail, timeline, topology
 from incidents.queries.access import visible_incident
@@ -44,6 +44,7 @@ class Look:
     incident: Incident
     run: Investigation | None
     plan: plans.PlanPanel
+    outlook: forecasts.Outlook | None
 
 
 _looks: WeakKeyDictionary[HttpRequest, Look] = WeakKeyDictionary()
@@ -53,7 +54,13 @@ def _look(request: HttpRequest, key: str) -> Look:
     look = _looks.get(request)
     if look is None:
         incident = visible_incident(request.user, key)
-        look = Look(incident, hypotheses.latest(incident), plans.panel(incident))
+        found = forecasts.outlooks([incident.pk]) if incident.is_predicted else {}
+        look = Look(
+            incident,
+            hypotheses.latest(incident),
+            plans.panel(incident),
+            found.get(incident.pk),
+        )
         _looks[request] = look
     return look
 
@@ -67,6 +74,8 @@ def _context(request: HttpRequest, look: Look) -> dict[str, Any]:
     rows = timeline.events_for(incident)
     return {
         "incident": incident,
+        "outlook": look.outlook,
+        "severity_reason": _severity_reason(rows),
         "stages": incident_detail.strip(incident, _stage_times(panel, plan)),
         "steps": incident_detail.next_steps(incident, permissions),
         "may_respond": may_respond,
@@ -86,8 +95,14 @@ def _context(request: HttpRequest, look: Look) -> dict[str, Any]:
         "alerts": incident_detail.alerts_of(incident),
         "ranges": list(signals.RANGES),
         "span": signals.DEFAULT_RANGE,
-        "tag": _joined(max((row.id for row in rows), default=0), panel, plan),
+        "tag": _joined(max((row.id for row in rows), default=0), panel, look),
     }
+
+
+def _severity_reason(rows: list[timeline.TimelineRow]) -> str:
+    """Why it is as severe as it is, as the newest change of it says."""
+    found = next((row.text for row in rows if row.kind == TimelineEvent.Kind.SEVERITY), "")
+    return found[:1].upper() + found[1:]
 
 
 def _refusals(rows: list[timeline.TimelineRow]) -> list[str]:
@@ -98,9 +113,10 @@ def _refusals(rows: list[timeline.TimelineRow]) -> list[str]:
     return []
 
 
-def _joined(newest_event: int, panel: hypotheses.Panel, plan: plans.PlanPanel) -> str:
-    """The polling tag: a stage or a sample of a verification moves without a timeline event."""
-    return f"{newest_event}_{panel.tag}_{plan.tag}"
+def _joined(newest_event: int, panel: hypotheses.Panel, look: Look) -> str:
+    """The polling tag: a stage, a sample, a forecast moves without a timeline event."""
+    foretold = f"_{look.outlook.renewed_at:%H%M%S}" if look.outlook else ""
+    return f"{newest_event}_{panel.tag}_{look.plan.tag}{foretold}"
 
 
 def incident_page(request: HttpRequest, key: str) -> HttpResponse:
@@ -111,7 +127,7 @@ def incident_page(request: HttpRequest, key: str) -> HttpResponse:
 def _tag(request: HttpRequest, key: str) -> str:
     look = _look(request, key)
     newest = incident_detail.newest_event_id(look.incident)
-    return _joined(newest, hypotheses.Panel(look.run), look.plan)
+    return _joined(newest, hypotheses.Panel(look.run), look)
 
 
 @ptag(_tag)

@@ -9,7 +9,9 @@ from django_htmx.http import ptag
 
 from airra.lib.htmx import render_partial
 from airra.pages.context import shell_of
+from analysis.queries import forecasts
 from analysis.queries.detectors import has_connector
+from analysis.queries.forecasts import Outlook
 from analysis.queries.hypotheses import TopCause, top_causes
 from incidents.lifecycle import Severity, State
 from incidents.models import Incident
@@ -20,6 +22,7 @@ from incidents.queries import incident_list as queries
 class ListRow:
     incident: Incident
     cause: TopCause | None
+    outlook: Outlook | None  # when what is foretold is expected
 
 
 def _rows(request: HttpRequest, filters: queries.Filters) -> dict[str, Any]:
@@ -28,11 +31,13 @@ def _rows(request: HttpRequest, filters: queries.Filters) -> dict[str, Any]:
     after = queries.Cursor.parse(request.GET.get("after", ""))
     page = queries.page(filters, request.user, desks, after=after)
     causes = top_causes([incident.pk for incident in page.rows])
+    predicted = [incident.pk for incident in page.rows if incident.is_predicted]
+    outlooks = forecasts.outlooks(predicted) if predicted else {}
     tabs = queries.tabs(request.user, desks)
     return {
         "filters": filters,
         "tabs": tabs,
-        "rows": [ListRow(incident, causes.get(incident.pk)) for incident in page.rows],
+        "rows": [ListRow(i, causes.get(i.pk), outlooks.get(i.pk)) for i in page.rows],
         "may_acknowledge": any(i.is_live and not i.acknowledged_at for i in page.rows),
         "query": request.GET.urlencode(),
         "next": page.next_cursor and filters.as_query(after=page.next_cursor),
@@ -57,7 +62,10 @@ def _emptiness(
 
 
 def _tag(request: HttpRequest) -> str:
-    return f"{queries.newest_event_id(request.user)}.{shell_of(request).tag}"
+    """Every change leaves an event behind; what is foretold moves without one."""
+    newest = f"{queries.newest_event_id(request.user)}.{shell_of(request).tag}"
+    is_foretold = request.GET.get("view") == "predicted"
+    return f"{newest}.{forecasts.newest_look(request.user)}" if is_foretold else newest
 
 
 def incident_list(request: HttpRequest) -> HttpResponse:

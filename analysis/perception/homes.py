@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from analysis.perception.correlate import BLIND_S, link, places_of
+from analysis.perception.correlate import BLIND_S, NEAR_S, link, places_of
 from analysis.perception.graph import Graph
 from analysis.types import Observation
 
@@ -39,18 +39,17 @@ class Homes:
         self._strange = [s for s in self._at if not graph.knows(s)]
 
     def nearest(self, seen: Observation) -> Home | None:
-        """The incident with the plainest reason: the same service, then the nearest in time."""
+        """The incident with the plainest reason: the fewest hops, then the nearest in time."""
         found = (
-            (place.service != name, place.apart_s(seen.started_at), place.incident, name, place)
+            (self._graph.hops(name, place.service), apart_s, place.incident, place.service, name)
             for name in places_of(seen)
             for place in self._around(name, seen.started_at)
+            if (apart_s := place.apart_s(seen.started_at)) <= NEAR_S
         )
-        for _, apart_s, incident, name, place in sorted(found, key=lambda f: f[:4]):
-            why = link(name, place.service, apart_s, self._graph)
+        for _, apart_s, incident, there, here in sorted(found):
+            why = link(here, there, apart_s, self._graph)
             if why:
-                return Home(
-                    incident, why if name == place.service else f"{why} from {place.service}"
-                )
+                return Home(incident, why if here == there else f"{why} from {there}")
         return None
 
     def _around(self, name: str, at: float) -> Iterable[Place]:

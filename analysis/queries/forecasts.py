@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import Max
+
 from analysis.models import Detector, Forecast
 from analysis.perception import outlook
 from incidents.queries.access import AnyUser, workspaces_of
@@ -59,6 +61,7 @@ class Outlook:
     expected_at: datetime
     latest_at: datetime | None
     made_at: datetime
+    renewed_at: datetime
 
 
 def title_of(forecast: Forecast) -> str:
@@ -114,7 +117,17 @@ def _outlook(forecast: Forecast) -> Outlook:
         expected_at=forecast.newest_expected_at,
         latest_at=forecast.newest_latest_at,
         made_at=forecast.made_at,
+        renewed_at=forecast.renewed_at,
     )
+
+
+def newest_look(user: AnyUser) -> str:
+    """When anything pending was last foretold: a tag that moves with it."""
+    pending = Forecast.objects.filter(
+        detector__workspace__in=workspaces_of(user), outcome=Outcome.PENDING
+    )
+    newest = pending.aggregate(newest=Max("renewed_at"))["newest"]
+    return f"{newest:%H%M%S}" if newest else ""
 
 
 def record_of(detector: Detector) -> Record:

@@ -55,6 +55,7 @@ def index(
     request: HttpRequest,
     state: State | None = None,
     severity: Severity | None = None,
+    is_predicted: bool | None = None,  # noqa: FBT001 - its name comes from the query string
     service: Text = "",
     cursor: Cursor = "",
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
@@ -64,6 +65,7 @@ def index(
         workspace_of(request),
         state=state,
         severity=severity,
+        is_predicted=is_predicted,
         service=service,
         cursor=cursor,
         limit=limit,

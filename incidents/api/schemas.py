@@ -62,6 +62,7 @@ class IncidentFields(Schema):
     severity: Severity
     state: State
     source: str
+    is_predicted: bool = Field(description="Foretold, and not there yet.")
     service: str | None
     owner: str | None
     opened_at: datetime

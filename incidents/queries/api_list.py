@@ -16,6 +16,7 @@ def incident_page(
     *,
     state: str | None,
     severity: str | None,
+    is_predicted: bool | None,
     service: str,
     cursor: str,
     limit: int,
@@ -29,6 +30,8 @@ def incident_page(
     found = Incident.objects.visible_to(user).filter(
         workspace=workspace, **{name: value for name, value in wanted.items() if value}
     )
+    if is_predicted is not None:
+        found = found.filter(is_predicted=is_predicted)
     if after is not None:
         found = found.filter(after.condition())
     ordered = found.select_related("service", "owner", "merged_into").order_by("-opened_at", "-id")

@@ -15,6 +15,7 @@ from incidents.lifecycle import Severity, State
 from incidents.models import SavedView, TimelineEvent
 from incidents.permissions import Role
 from remediation.models import Runbook
+from tests.e2e.seed_foretold import foretold
 from tests.factories import analysis, remediation
 from tests.factories import incidents as make
 from tools.stack import PASSWORD
@@ -356,6 +357,7 @@ def fill(url: str) -> None:
     acted(who, State.EXECUTING, "unknown")
     acted(who, State.VERIFYING, "verifying")
     others(who)
+    foretold()
     history(who)
     book(who)
     judged(who)

@@ -123,6 +123,7 @@ def pages_of(site: Stack) -> dict[str, str]:
     waiting = "state = 'pending' and needed = 1"
     return {
         "list": "/incidents/?view=open",
+        "list-predicted": "/incidents/?view=predicted",
         "list-filtered": "/incidents/?view=all&q=latency&severity=high",
         "list-nothing-matches": "/incidents/?view=all&q=zebra",
         "list-closed": "/incidents/?view=all",
@@ -130,6 +131,7 @@ def pages_of(site: Stack) -> dict[str, str]:
         **{f"incident-{state}": f"/incidents/{key_in(site, state)}/" for state in states},
         "incident-analysing": f"/incidents/{key_in(site, 'analysing', 'search%')}/",
         "incident-failed": f"/incidents/{key_in(site, 'analysing', 'gateway%')}/",
+        "incident-predicted": f"/incidents/{key_in(site, 'open', '%disk on its way%')}/",
         "signals": f"/incidents/{showpiece}/signals/",
         "signals-broken": f"/incidents/{key_in(site, 'analysing', 'search%')}/signals/",
         "evidence": f"/incidents/{showpiece}/evidence/1/",

@@ -60,7 +60,7 @@ class DependencyForm(forms.Form):
         super().__init__(data)
         others = Service.objects.filter(workspace=service.workspace_id, retired_at__isnull=True)
         self.fields["other"] = forms.ModelChoiceField(
-            others.exclude(pk=service.pk), label="The other service"
+            others.exclude(pk=service.pk), label="The other service", empty_label="Choose"
         )
         self.fields["reason"] = forms.CharField(
             max_length=300,

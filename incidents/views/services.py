@@ -55,7 +55,7 @@ def hide_edge(request: HttpRequest, edge_id: int) -> HttpResponse:
         commands.hide(edge=edge, reason=form.cleaned_data["reason"], by=person(request))
         toast(request, f"Hidden: {edge}.")
         return _back(request, edge)
-    return _step(request, edge.caller.name, form, f"Hide “{edge}”", "Hide the call", "x")
+    return _step(request, _at(request, edge), form, f"Hide “{edge}”", "Hide the call", "x")
 
 
 @writes
@@ -75,16 +75,26 @@ def unsay_edge(request: HttpRequest, edge_id: int) -> HttpResponse:
     return back
 
 
+def _at(request: HttpRequest, edge: ServiceDependency) -> str:
+    """The service on whose page this was asked for, the caller if that is not told."""
+    asked = request.POST.get("at") or request.GET.get("at")
+    return asked if asked in {edge.caller.name, edge.callee.name} else edge.caller.name
+
+
 def _back(request: HttpRequest, edge: ServiceDependency) -> HttpResponse:
-    """To the service whose page it was, the caller's if that is not known."""
-    asked = request.POST.get("at", "")
-    name = asked if asked in {edge.caller.name, edge.callee.name} else edge.caller.name
-    return redirect(request, service_url(name))
+    return redirect(request, service_url(_at(request, edge)))
 
 
 def _step(
     request: HttpRequest, name: str, form: forms.Form, heading: str, button: str, icon: str
 ) -> HttpResponse:
-    context = {"service": name, "form": form, "heading": heading, "button": button, "icon": icon}
+    context = {
+        "service": name,
+        "form": form,
+        "action": request.get_full_path(),
+        "heading": heading,
+        "button": button,
+        "icon": icon,
+    }
     status = 422 if form.is_bound else 200
     return render(request, "incidents/service_step.html", context, status=status)

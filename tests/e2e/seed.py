@@ -11,6 +11,7 @@ from analysis.commands import tuning
 from analysis.models import Anomaly, Investigation
 from analysis.types import Outcome, Trouble
 from incidents.commands import audit
+from incidents.commands import service as services
 from incidents.lifecycle import Severity, State
 from incidents.models import SavedView, TimelineEvent
 from incidents.permissions import Role
@@ -349,6 +350,20 @@ def sample(query: str, service: str, at: float, now: float) -> float:
     return value
 
 
+def calls(who: dict[str, User]) -> None:
+    """Calls of every standing around checkout: of two sources, stale, added and hidden by hand."""
+    now, shop = clock.now(), make.shop()
+    checkout, by = shop["checkout"], who["admin"]
+    services.link(caller=shop["gateway"], callee=checkout, source="metrics")
+    services.link(caller=shop["gateway"], callee=checkout, source="traces")
+    old = {"caller": checkout, "callee": make.service("fax"), "source": "traces"}
+    services.link(**old, seen_at=now - timedelta(days=3))
+    reason = f"The nightly batch, see the runbook of {LONG_WORD} and <b>ask</b> the team."
+    services.say(caller=checkout, callee=make.service("bank"), reason=reason, by=by)
+    wrong = services.link(caller=checkout, callee=shop["search"], source="traces")
+    services.hide(edge=wrong, reason="A health check of the mesh.", by=by)
+
+
 def fill(url: str) -> None:
     who = people()
     sources(url)
@@ -361,3 +376,4 @@ def fill(url: str) -> None:
     history(who)
     book(who)
     judged(who)
+    calls(who)

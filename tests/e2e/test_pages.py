@@ -121,6 +121,7 @@ def pages_of(site: Stack) -> dict[str, str]:
     states = ("open", "acknowledged", "executing", "verifying", "no_safe_action", "resolved",
               "merged")  # fmt: skip
     waiting = "state = 'pending' and needed = 1"
+    a_call = first(site, "select id from incidents_servicedependency order by id")
     return {
         "list": "/incidents/?view=open",
         "list-predicted": "/incidents/?view=predicted",
@@ -146,6 +147,10 @@ def pages_of(site: Stack) -> dict[str, str]:
         "request-action": f"/incidents/{key_in(site, 'no_safe_action')}/act/",
         "services": "/services/",
         "service": "/services/payments/",
+        "service-calls": "/services/checkout/",
+        "service-alone": "/services/fax/",
+        "call-add": f"/dependencies/add/{uuid_of(site, 'incidents_service')}/",
+        "call-hide": f"/dependencies/{a_call}/hide/",
         "detectors": "/detectors/",
         "detector": detector_path(site, "memory"),
         "detector-failing": detector_path(site, "cpu eu"),

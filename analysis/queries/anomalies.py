@@ -106,6 +106,7 @@ def observation_of(anomaly: Anomaly) -> Observation:
     callee = str(anomaly.details.get("callee", "")) if anomaly.kind in _CALLS else ""
     name = callee or (anomaly.service.name if anomaly.service else "")
     caller = str(anomaly.details.get("caller", "")) if callee else ""
+    rate = _burn_rate(anomaly)
     return Observation(
         id=str(anomaly.pk),
         service=name,
@@ -113,14 +114,20 @@ def observation_of(anomaly: Anomaly) -> Observation:
         direction=anomaly.direction,
         started_at=anomaly.started_at.timestamp(),
         score=anomaly.score,
-        value=anomaly.value,
+        value=anomaly.value if rate is None else rate,
         expected=anomaly.expected,
         kind=Trouble(anomaly.kind),
-        unit=detector.unit,
+        unit=detector.unit if rate is None else "times the rate that keeps the objective",
         floor=detector.floor,
         limit=detector.limit,
         victim=caller if caller != name else "",
     )
+
+
+def _burn_rate(anomaly: Anomaly) -> float | None:
+    """How fast the error budget burns, where that is what the anomaly is."""
+    rate = anomaly.details.get("rate") if anomaly.kind == Trouble.BURN_RATE else None
+    return float(rate) if isinstance(rate, int | float) else None
 
 
 def members(incident: Incident) -> list[Observation]:

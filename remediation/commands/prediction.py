@@ -7,7 +7,7 @@ from typing import Any
 
 from airra.lib import clock
 from analysis.connectors.base import ConnectorError
-from analysis.models import Anomaly, Connector, Detector, Hypothesis, Investigation
+from analysis.models import Anomaly, Connector, Detector, Forecast, Hypothesis, Investigation
 from analysis.queries.sources import open_metrics
 from analysis.types import Series
 from incidents.models import Incident
@@ -19,6 +19,7 @@ _STEP_S = 5.0
 _FELT = frozenset({Detector.Signal.ERRORS, Detector.Signal.LATENCY, Detector.Signal.AVAILABILITY})
 _DEMAND = frozenset({Detector.Signal.TRAFFIC})  # no action of ours makes people want less
 _LEFTOVER = 0.2  # of the departure from expected may remain, where the band is narrower than that
+_TURNED_BACK = 0.25  # of what is left to its limit: so far a series must go back to be turned
 
 
 def of_incident(
@@ -27,7 +28,8 @@ def of_incident(
     """The recovery of the metric that alerted, or None when nothing measurable did.
 
     First the incident's own anomalies, the incident's service before the hypothesis' entity, the
-    highest score first; then, for alerts from outside, the onsets its investigation measured.
+    highest score first; then what was foretold of it; then, for alerts from outside, the onsets
+    its investigation measured.
     """
     service = incident.service.name if incident.service else ""
     entity = hypothesis.entity if hypothesis else service
@@ -35,6 +37,9 @@ def of_incident(
         anomaly = _worst_anomaly(incident, name)
         if anomaly is not None:
             return _from_anomaly(anomaly, name, within_s=spec_of(action).within_s)
+    foretold = _from_forecast(incident, within_s=spec_of(action).within_s)
+    if foretold is not None:
+        return foretold
     investigation = hypothesis.investigation if hypothesis else None
     for name in dict.fromkeys(filter(None, (service, entity))):
         found = investigation and _from_onset(investigation, name, spec_of(action).within_s)
@@ -116,6 +121,33 @@ def _from_anomaly(anomaly: Anomaly, service: str, *, within_s: int) -> Predictio
         ),
         expected=anomaly.expected,
     )
+
+
+def _from_forecast(incident: Incident, *, within_s: int) -> Prediction | None:
+    """What must turn back: the series on its way to its limit, by a good part of what is left."""
+    pending = incident.forecasts.filter(outcome=Forecast.Outcome.PENDING, service__isnull=False)
+    # A budget is no series of its own: what its detector reads is the share that fails.
+    measurable = pending.exclude(detector__rule=Detector.Rule.BURN_RATE)
+    first = measurable.select_related("detector", "service").order_by("newest_expected_at").first()
+    if first is None or first.service is None:
+        return None
+    detector = first.detector
+    prediction = Prediction(
+        query=detector.query,
+        connector_id=str(detector.connector_id),
+        service=first.service.name,
+        service_label=detector.service_label,
+        signal=detector.signal,
+        direction="up" if first.limit > first.value else "down",
+        threshold=first.value,
+        level_before=first.newest_value,
+        unit=detector.unit,
+        within_s=within_s,
+    )
+    point = newest_point(prediction)
+    level = point[1] if point else first.newest_value
+    threshold = level - _TURNED_BACK * (first.limit - level)
+    return replace(prediction, level_before=_figure(level), threshold=_figure(threshold))
 
 
 def _from_onset(investigation: Investigation, service: str, within_s: int) -> Prediction | None:

@@ -161,6 +161,14 @@ def test_of_a_call_the_service_called_is_named(hands: clock.Hands) -> None:
     assert incident.anomalies.count() == 2
 
 
+def test_a_budget_is_rated_by_how_fast_it_burns(errors: Detector) -> None:
+    found(errors, kind=Trouble.BURN_RATE, details={"rate": 3.0, "window_s": 21_600})
+    (slow,) = correlate()
+    found(errors, "island", kind=Trouble.BURN_RATE, details={"rate": 20.0}, at=-4000)
+    (fast,) = correlate()
+    assert (slow.severity, fast.severity) == (Severity.MEDIUM, Severity.HIGH)
+
+
 def test_a_shift_that_stood_long_before_is_not_this_incident(errors: Detector) -> None:
     found(errors, "search", at=-3600, series_key="old")
     (old,) = correlate()

@@ -84,7 +84,7 @@ def test_its_end_is_told_in_its_own_words(as_viewer: Client) -> None:
         state=State.RESOLVED, is_predicted=True, resolution="averted: memory fell back"
     )
     page = words(as_viewer.get(f"/incidents/{about.key}/").content.decode())
-    assert "averted: memory fell back" in page
+    assert "Averted: memory fell back" in page
     assert "Resolved: averted" not in page
 
 

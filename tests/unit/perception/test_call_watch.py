@@ -194,6 +194,20 @@ def test_only_its_own_spans_count_for_a_service() -> None:
     assert {request.service for request in rows.requests} == {"payments"}
 
 
+def test_a_callee_without_a_client_span_before_it_is_a_call_of_the_request() -> None:
+    spans = [
+        Span("t", "1", "", "a", "GET", "server", 0, 1.0, is_error=False),
+        Span("t", "2", "1", "b", "GET", "server", 0.1, 0.5, is_error=False),
+    ]
+    (request,) = observed(spans, "a", start=0, end=30).requests
+    assert request.callees == {"b"}
+
+
+def test_a_client_span_that_names_nobody_is_no_call() -> None:
+    spans = [Span("t", "1", "0", "a", "GET", "client", 0, 1.0, is_error=False)]
+    assert observed(spans, "a", start=0, end=30) == Observed()
+
+
 def test_spans_outside_of_the_look_belong_to_another() -> None:
     assert observed(trace(40), "payments", start=0, end=30) == Observed()
 

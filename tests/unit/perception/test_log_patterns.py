@@ -97,3 +97,31 @@ def test_services_have_their_own_templates() -> None:
     other = [LogLine(70 + i, "search", "", "info", f"did {i}") for i in range(5)]
     (found,) = spikes([*mine, *other], split=60, before_s=60, during_s=60)
     assert (found.entity, found.is_new) == ("search", True)
+
+
+def test_a_full_miner_puts_what_it_does_not_know_into_one_catch_all() -> None:
+    miner = Miner(capacity=2)
+    known = miner.add("cache miss on shard 4")
+    miner.add("disk write failed")
+    other = miner.add("something else altogether now")
+    assert other is miner.add("and one more that is new")
+    assert other.text == WILD
+    assert miner.add("cache miss on shard 9") is known
+
+
+NAMES = [first + second for first in "abcdefgh" for second in "abcdefghijklmnopqrst"]
+
+
+def test_where_first_words_vary_without_end_they_meet_in_one_leaf() -> None:
+    miner = Miner()
+    assert len({id(miner.add(f"{name} signed in today")) for name in NAMES}) == 101
+
+
+def test_a_template_whose_first_word_became_a_wildcard_is_found_after_a_restart() -> None:
+    miner = Miner()
+    general = miner.add("first signed in today")
+    for name in NAMES:
+        general = miner.add(f"{name} signed in today")
+    assert general.text == f"{WILD} signed in today"
+    again = Miner()
+    assert again.restore(general.text) is again.add("zoe signed in today")

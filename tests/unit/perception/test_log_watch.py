@@ -195,6 +195,18 @@ def test_after_a_cut_read_what_is_read_wholly_counts_again() -> None:
     assert [f.kind for f in log.findings(HOW)] == [Trouble.TEMPLATE_SURGE]
 
 
+def test_looks_come_in_order_and_each_once() -> None:
+    whole = Whole([[0, 5]])
+    with pytest.raises(ValueError, match="look 4 was read before"):
+        whole.add(4)
+    whole.add(9)
+    assert (whole.ranges, whole.within(3, 11), whole.between(3, 11)) == (
+        [[0, 5], [9, 10]],
+        [3, 4, 9],
+        3,
+    )
+
+
 MESSAGES = (
     "charged {} EUR",
     "retry of bank call",

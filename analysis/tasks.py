@@ -1,17 +1,19 @@
 """Jobs of analysis: ids in, one command called, safe to run twice."""
 
+from datetime import datetime
+
 from airra.lib.jobs import Job, job
-from analysis.commands import detector, investigation, pushed, topology
+from analysis.commands import investigation, pushed, topology, watch
 
 
 @job(Job.SCAN)
 def scan() -> None:
-    detector.scan()
+    watch.scan()
 
 
-@job(Job.RUN_DETECTOR)
-def run_detector(*, detector_id: str) -> None:
-    detector.run(detector_id=detector_id)
+@job(Job.WATCH)
+def look_through(*, detector_ids: str, claimed_at: str) -> None:
+    watch.run(detector_ids=detector_ids.split(","), claimed_at=datetime.fromisoformat(claimed_at))
 
 
 @job(Job.LEARN_TOPOLOGY, queue="slow")
@@ -26,6 +28,6 @@ def investigate(*, incident_id: str) -> None:
 
 @job(Job.SWEEP_ANALYSIS)
 def sweep() -> None:
-    detector.sweep()
+    watch.sweep()
     investigation.sweep()
     pushed.prune()

@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     inject = commands.add_parser("inject", help="start a fault")
     inject.add_argument("fault", choices=sorted(CATALOGUE), metavar="FAULT")
     inject.add_argument("service", nargs="?", default="", metavar="SERVICE")
+    inject.add_argument("--pace", type=float, default=1.0, help="times its usual speed")
     commands.add_parser("faults", help="list the faults")
     heal = commands.add_parser("heal", help="end all faults")
     status = commands.add_parser("status", help="how the shop fares")
@@ -75,7 +76,7 @@ def _client(arguments: argparse.Namespace) -> LabClient:
 
 
 def _inject(arguments: argparse.Namespace) -> int:
-    body: JSON = {"fault": arguments.fault, "service": arguments.service}
+    body: JSON = {"fault": arguments.fault, "service": arguments.service, "pace": arguments.pace}
     row = _client(arguments).post("/lab/faults", body)
     sys.stdout.write(f"{row['fault']} injected into {row['service']}\n")
     return 0

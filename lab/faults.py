@@ -42,6 +42,7 @@ class Fault:
     repair: str
     repair_params: Mapping[str, Any]
     has_change_event: bool = False
+    creeps: bool = False
     root_cause: str = ""
 
     @property
@@ -63,7 +64,7 @@ _TABLE: Final = (
         "memory-leak", ("payments", "gateway", "checkout", "inventory", "search"), Mechanism.LEAK,
         "Each replica keeps 1 MB of settled state a second and never lets go.",
         "Resident memory rises in a straight line towards its limit.",
-        "restart", {},
+        "restart", {}, creeps=True,
     ),
     Fault(
         "cpu-burn", ("search", "gateway", "checkout", "payments", "inventory"),
@@ -118,7 +119,7 @@ _TABLE: Final = (
         "full-disk", ("payments",), Mechanism.DISK,
         "Settlement dumps that no rotation removes fill the spool up to its quota.",
         "Disk use reaches its size, writes fail with errno 28, charges fail.",
-        "restart", {},
+        "restart", {}, creeps=True,
     ),
 )  # fmt: skip
 

@@ -18,8 +18,8 @@ log = structlog.get_logger(__name__)
 
 class Job(StrEnum):
     PROCESS_DELIVERY = "incidents.process_delivery"
-    RUN_DETECTOR = "analysis.run_detector"
     SCAN = "analysis.scan"
+    WATCH = "analysis.watch"
     LEARN_TOPOLOGY = "analysis.learn_topology"
     INVESTIGATE = "analysis.investigate"
     PLAN = "remediation.plan"

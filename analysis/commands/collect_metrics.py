@@ -16,7 +16,8 @@ from analysis.types import Fact, IncidentContext, Onset, Series, State, Steady
 _HISTORY_S = 900.0
 _MARGIN_S = 60.0  # before the incident's start, in which a cause may already show
 _BASELINE_POINTS = 12
-_FAINTER = 0.6  # of what alarms: evidence may be fainter
+_FAINTER = 0.6  # of the floor that alarms: evidence may be fainter
+_DEVIATIONS = 3.6  # from the level before, which an onset must leave
 _STATE_S = 60.0
 
 # What the platform reports of each service now: field, query, digits.
@@ -102,7 +103,7 @@ def _judged(
         split=_split(series, ctx.started_at),
         direction=detector.direction,
         floor=detector.floor * _FAINTER,
-        threshold=detector.sensitivity * _FAINTER,
+        threshold=_DEVIATIONS,
     )
     signal = finer_signal(detector.signal, detector.query)
     peer = series.labels.get("peer", "")

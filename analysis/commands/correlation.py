@@ -31,6 +31,7 @@ from incidents.models import Incident, TimelineEvent, Workspace
 
 _RESIDUE = timedelta(minutes=15)  # after an incident's end, what began before it is its residue
 _SHOWN = 20  # anomalies in the snapshot of an incident
+_PATIENCE = timedelta(seconds=10)  # with the detectors that a scan has claimed at once
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def correlate_open(*, workspace: Workspace) -> list[Incident]:
     now = clock.now()
     with transaction.atomic():
         _take_turn(workspace)
-        if Detector.objects.filter(workspace=workspace, lease_until__gte=now).exists():
+        if _is_a_round_under_way(workspace, now):
             return []
         loose = queries.loose(workspace, now=now)
         membership.explain_silence(loose)
@@ -74,6 +75,14 @@ def correlate_open(*, workspace: Workspace) -> list[Incident]:
             now=now,
         )
         return _settle_all(_without_residue(seen, scene), scene)
+
+
+def _is_a_round_under_way(workspace: Workspace, now: datetime) -> bool:
+    """Whether more may be seen in a moment. A slow source is not waited for."""
+    running = Detector.objects.filter(workspace=workspace, lease_until__gte=now)
+    return running.filter(
+        claimed_at__gte=now - _PATIENCE, connector__failing_since__isnull=True
+    ).exists()
 
 
 def _take_turn(workspace: Workspace) -> None:

@@ -17,7 +17,7 @@ from django.db.models import Q
 from airra.lib.db import Conflict
 from airra.lib.ids import uuid7
 from airra.lib.redact import redact
-from analysis.commands.watched import no_longer, remember, remembered
+from analysis.commands.watched import FIRST_S, no_longer, remember, remembered
 from analysis.models import Detector, LogTemplate
 from analysis.perception.log_counts import LOOK_S, Counts, Whole
 from analysis.perception.log_watch import Known, Sensitivity, ServiceLog, by_service
@@ -58,7 +58,7 @@ def look(detector: Detector, now: datetime) -> list[SignalFinding]:
     state = remembered(detector)
     memory = _restored(detector, state.series if state else [])
     end = int((now.timestamp() - SETTLE_S) // LOOK_S)
-    behind = int(detector.window_s // LOOK_S)
+    behind = int(FIRST_S // LOOK_S)
     first = int(state.newest_at.timestamp() // LOOK_S) if state else end - behind
     first = max(first, end - max(_MAX_BEHIND, behind))
     how = Sensitivity(alarms_per_week=detector.alarms_per_week, floor=detector.floor)

@@ -14,7 +14,7 @@ import numpy as np
 import structlog
 
 from airra.lib.db import Conflict
-from analysis.commands.watched import no_longer, remember, remembered
+from analysis.commands.watched import FIRST_S, no_longer, remember, remembered
 from analysis.models import Detector, DetectorState
 from analysis.perception.call_watch import LOOK_S, TraceMemory, Watched
 from analysis.perception.calls import Observed, Subject, observed
@@ -38,7 +38,7 @@ def look(detector: Detector, now: datetime) -> list[SignalFinding]:
     state = remembered(detector)
     memory = _restored(state)
     end = int((now.timestamp() - SETTLE_S) // LOOK_S)
-    behind = int(detector.window_s // LOOK_S)
+    behind = int(FIRST_S // LOOK_S)
     first = int(state.newest_at.timestamp() // LOOK_S) if state else end - behind
     first = max(first, end - max(_MAX_BEHIND, behind))
     if first < end:

@@ -1,6 +1,7 @@
 """What looks at logs and traces share: one memory that one worker moves on, and what is over."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -8,8 +9,11 @@ from django.db import IntegrityError, transaction
 
 from airra.lib import clock
 from airra.lib.db import Conflict, compare_and_set
+from analysis.commands.anomaly import as_finding, open_of
 from analysis.models import Detector, DetectorState
-from analysis.types import SignalFinding, Trouble
+from analysis.types import SignalFinding
+
+FIRST_S = 900.0  # what is read before the first look, in seconds
 
 
 def remembered(detector: Detector) -> DetectorState | None:
@@ -41,23 +45,7 @@ def no_longer(detector: Detector, found: Collection[SignalFinding]) -> list[Sign
     """The open anomalies of this detector that were not found again."""
     keys = {finding.key for finding in found}
     return [
-        SignalFinding(
-            key=anomaly.series_key,
-            labels=anomaly.labels,
-            service=anomaly.service.name if anomaly.service else "",
-            kind=Trouble(anomaly.kind),
-            direction=anomaly.direction,
-            started_at=anomaly.started_at.timestamp(),
-            last_at=anomaly.last_at.timestamp(),
-            value=anomaly.value,
-            expected=anomaly.expected,
-            low=anomaly.low,
-            high=anomaly.high,
-            score=anomaly.score,
-            p_value=anomaly.p_value,
-            is_over=True,
-            details=anomaly.details,
-        )
-        for anomaly in detector.anomalies.filter(ended_at__isnull=True).select_related("service")
-        if anomaly.series_key not in keys
+        replace(as_finding(anomaly), is_over=True)
+        for key, anomaly in open_of(detector).items()
+        if key not in keys
     ]

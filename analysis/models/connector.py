@@ -40,6 +40,9 @@ class Connector(models.Model):
         null=True, editable=False, help_text="When the calls it shows were last asked for."
     )
     failing_since = models.DateTimeField(null=True, editable=False)
+    next_try_at = models.DateTimeField(
+        null=True, editable=False, help_text="While it fails it is left alone until then."
+    )
     failures = models.PositiveIntegerField(
         default=0, editable=False, help_text="In a row; each puts the next try off further."
     )

@@ -23,10 +23,6 @@ class Detector(models.Model):
         LOGS = "logs", "New and surging log messages"
         TRACES = "traces", "Calls between services"
 
-    class Method(models.TextChoices):
-        ROLLING_Z = "rolling_z", "Rolling z-score (mean and standard deviation)"
-        ROBUST_Z = "robust_z", "Robust z-score (median and MAD)"
-
     class Direction(models.TextChoices):
         UP = "up", "Too high"
         DOWN = "down", "Too low"
@@ -56,10 +52,9 @@ class Detector(models.Model):
     service_label = models.CharField(max_length=60, default="service")
     signal = models.CharField(max_length=20, choices=Signal.choices, default=Signal.OTHER)
     unit = models.CharField(max_length=20, blank=True, help_text="s, ratio, bytes, 1/s …")
-    method = models.CharField(max_length=20, choices=Method.choices, default=Method.ROBUST_Z)
     direction = models.CharField(max_length=5, choices=Direction.choices, default=Direction.UP)
     alarms_per_week = models.FloatField(
-        default=0.25,
+        default=0.35,
         help_text="False alarms you accept per series and week; fewer means calmer and later.",
     )
     limit = models.FloatField(
@@ -73,16 +68,9 @@ class Detector(models.Model):
     horizon_s = models.PositiveIntegerField(
         default=6 * 3600, help_text="How far ahead a forecast looks, in seconds."
     )
-    sensitivity = models.FloatField(
-        default=4.0, help_text="Deviations from expected that count; lower is more sensitive."
-    )
     floor = models.FloatField(
         default=0.0, help_text="Smallest departure from expected, in the unit, that can matter."
     )
-    persistence = models.PositiveSmallIntegerField(
-        default=3, help_text="Points in a row outside the band before it is an anomaly."
-    )
-    window_s = models.PositiveIntegerField(default=900, help_text="History fetched, in seconds.")
     history_s = models.PositiveIntegerField(
         default=2 * 86_400, help_text="Read once, when it first meets a series, in seconds."
     )
@@ -92,7 +80,9 @@ class Detector(models.Model):
     is_enabled = models.BooleanField(default=True)
     muted_until = models.DateTimeField(null=True, blank=True)
     next_run_at = models.DateTimeField(default=clock.now, editable=False)
+    claimed_at = models.DateTimeField(null=True, editable=False)
     lease_until = models.DateTimeField(null=True, editable=False)
+    newest_at = models.DateTimeField(null=True, editable=False, help_text="The last point judged.")
     last_run_at = models.DateTimeField(null=True, editable=False)
     last_error = models.TextField(blank=True, editable=False)
     last_series_count = models.PositiveIntegerField(default=0, editable=False)
@@ -102,7 +92,6 @@ class Detector(models.Model):
         indexes = [models.Index(fields=["is_enabled", "next_run_at"])]
         constraints = [
             models.UniqueConstraint(fields=["workspace", "name"], name="one_detector_per_name"),
-            models.CheckConstraint(condition=Q(sensitivity__gt=0), name="sensitivity_is_positive"),
             models.CheckConstraint(
                 condition=Q(alarms_per_week__gt=0), name="alarms_per_week_is_positive"
             ),
@@ -119,12 +108,14 @@ class Detector(models.Model):
 class DetectorState(models.Model):
     """What a detector remembers of its series: a checkpoint, rebuilt from the source when lost.
 
-    One part holds up to some thousand series; `series` are their labels, in the order of the rows
-    of `arrays`, the bytes of a `Bank`.
+    `series` are their labels, in the order of the rows of `arrays`, the bytes of a `Bank`.
     """
 
     detector = models.ForeignKey(Detector, models.CASCADE, related_name="states")
     part = models.PositiveSmallIntegerField(default=0)
+    fingerprint = models.CharField(
+        max_length=32, blank=True, help_text="Of the query, step and source."
+    )
     series = models.JSONField(default=list)
     arrays = models.BinaryField()
     newest_at = models.DateTimeField(help_text="The last point it has seen.")
@@ -136,7 +127,7 @@ class DetectorState(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.detector} part {self.part}"
+        return f"what {self.detector} remembers"
 
 
 class SeriesTuning(models.Model):

@@ -23,7 +23,8 @@ _LOW, _HIGH = 0.05, 0.95
 _FARTHEST = 12.0  # windows ahead; a trend of five minutes says nothing of tomorrow
 _RESTART = 8.0  # usual steps: a fall of more is a new start, and the trend begins there
 _BENT, _LEVELS = 1.5, 0.05  # standard errors, and share of the mean, by which it slows down
-_WIDER = 1.5 * 4 / 3  # of the variance between blocks; coverage is under test
+_WIDER = 1.5 * 5 / 3  # of the variance between blocks; coverage is under test
+_STRETCHES = (1.0, 0.5, 0.25)  # of the window that are tried
 _NODES = 15
 _FREEDOM = _BLOCKS - 2
 _DRIFTS = stats.t.ppf((np.arange(_NODES) + 0.5) / _NODES, _FREEDOM)
@@ -53,13 +54,13 @@ def _of_row(
     if level >= limit:
         return Breach(sign * level, sign * limit, now, now, now, METHOD)
     at, x = _since_restart(at, x)
-    moves = _moves(at, x)
+    window_s, moves = _plainest(at, x)
     if moves is None or moves[0] < _NEEDED * moves[1]:
         return None
     ahead, chance = _passage(limit - level, *moves, horizon_s)
     low, middle = (float(np.interp(p, chance, ahead)) for p in (_LOW, 0.5))
     is_sure = float(np.interp(horizon_s, ahead, chance)) >= _SURE
-    if not is_sure or middle > _FARTHEST * (at[-1] - at[0]):
+    if not is_sure or middle > _FARTHEST * window_s:
         return None
     high = float(np.interp(_HIGH, chance, ahead)) if chance[-1] >= _HIGH else None
     return Breach(
@@ -79,6 +80,23 @@ def _since_restart(at: Floats, x: Floats) -> tuple[Floats, Floats]:
     falls = np.flatnonzero(-steps > np.maximum(_RESTART * usual, 0.05 * (x.max() - x.min())))
     begin = int(falls[-1]) + 1 if len(falls) else 0
     return at[begin:], x[begin:]
+
+
+def _plainest(at: Floats, x: Floats) -> tuple[float, tuple[float, float, float] | None]:
+    """The newest stretch, all of it or a part, in which the drift is plainest, and how long it is.
+
+    A leak that began half an hour ago is no trend of the whole hour. But what levels off over the
+    whole has no straight stretch either, however straight its newest points look.
+    """
+    best: tuple[float, tuple[float, float, float] | None] = (0.0, None)
+    for share in _STRETCHES:
+        begin = int(len(x) * (1 - share))
+        moves = _moves(at[begin:], x[begin:])
+        if moves is None and share == 1.0:
+            break
+        if moves is not None and (best[1] is None or moves[0] / moves[1] > best[1][0] / best[1][1]):
+            best = float(at[-1] - at[begin]), moves
+    return best
 
 
 def _moves(at: Floats, x: Floats) -> tuple[float, float, float] | None:
@@ -118,6 +136,8 @@ def _passage(
     distance: float, drift: float, doubt: float, diffusion: float, horizon_s: float
 ) -> tuple[Floats, Floats]:
     """Seconds ahead, and the chance that the limit is reached by then, over all likely drifts."""
+    # Those are foretold whose drift looks strong: shrunk as that asks (James & Stein 1961).
+    drift -= doubt**2 / drift
     straight_s = distance / drift
     ahead = np.geomspace(straight_s / 50, max(straight_s, horizon_s) * 50, 400)
     drifts = drift + doubt * _DRIFTS

@@ -20,7 +20,7 @@ class Notch:
 
 NOTCHES = (
     Notch(0.05, "Calm", "one in 20 weeks"),
-    Notch(0.25, "Normal", "one a month"),
+    Notch(0.35, "Normal", "one in three weeks"),
     Notch(1.0, "Watchful", "one a week"),
     Notch(5.0, "Eager", "five a week"),
 )

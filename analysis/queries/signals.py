@@ -15,7 +15,8 @@ import numpy as np
 from airra.lib import clock
 from analysis.connectors.base import ConnectorError
 from analysis.models import Anomaly, Detector
-from analysis.perception.scan import DetectorSettings, band
+from analysis.perception.bank import Bank
+from analysis.perception.scan import DetectorSettings
 from analysis.queries.sources import open_metrics
 from analysis.types import Floats, Series
 from incidents.models import Incident, TimelineEvent
@@ -194,11 +195,17 @@ def _expected(
     series: Series, detector: Detector, anomaly: Anomaly | None
 ) -> tuple[list[float | None], list[float | None]]:
     """The band at the chart's own step; where history is too short for one, the detector's."""
-    found = band(series, _settings(detector))
+    settings = DetectorSettings(
+        alarms_per_week=detector.alarms_per_week,
+        direction=detector.direction,
+        floor=detector.floor,
+    )
+    step_s = float(np.median(np.diff(series.times))) if len(series.times) > 1 else 1.0
+    found = Bank.new(1, step_s=step_s).advance(series.times, series.values[None, :], settings)
     if anomaly is not None and not np.isfinite(found.low).any():
         points = len(series.values)
         return [anomaly.low] * points, [anomaly.high] * points
-    return _with_gaps(found.low), _with_gaps(found.high)
+    return _with_gaps(found.low[0]), _with_gaps(found.high[0])
 
 
 def _pick(
@@ -208,16 +215,6 @@ def _pick(
         return next((s for s in found if s.key == anomaly.series_key), None)
     name = str(incident.service)
     return next((s for s in found if s.labels.get(detector.service_label) == name), None)
-
-
-def _settings(detector: Detector) -> DetectorSettings:
-    return DetectorSettings(
-        method=detector.method,
-        direction=detector.direction,
-        sensitivity=detector.sensitivity,
-        floor=detector.floor,
-        persistence=detector.persistence,
-    )
 
 
 def _with_gaps(values: Floats) -> list[float | None]:

@@ -54,6 +54,7 @@ from analysis.types.telemetry import (
     Series,
     Span,
     TraceSource,
+    series_key,
 )
 
 __all__ = [
@@ -101,4 +102,5 @@ __all__ = [
     "Weight",
     "Withdrawal",
     "fact_from_json",
+    "series_key",
 ]

@@ -10,6 +10,11 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
+def series_key(labels: Mapping[str, str]) -> str:
+    """What tells one series of a query from another, as text."""
+    return ",".join(f"{k}={v}" for k, v in sorted(labels.items()) if k != "__name__")
+
+
 @dataclass(frozen=True)
 class Series:
     """One time series. `times` ascending; a gap is NaN in `values`, never a zero."""
@@ -20,7 +25,7 @@ class Series:
 
     @property
     def key(self) -> str:
-        return ",".join(f"{k}={v}" for k, v in sorted(self.labels.items()) if k != "__name__")
+        return series_key(self.labels)
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def _obey(runtime: Runtime, message: JSON) -> None:
             runtime.flags.update(message["flags"])
             runtime.journal.info("flags", f"flags reloaded: {json.dumps(message['flags'])}")
         case "sabotage":
-            sabotage.start(runtime, message["kind"])
+            sabotage.start(runtime, message["kind"], pace=message.get("pace", 1.0))
 
 
 async def _verify_index(runtime: Runtime) -> None:

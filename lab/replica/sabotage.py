@@ -18,20 +18,26 @@ BURN_BURST_S: Final = 0.06
 _GREEDY: Final = re.compile(r"^(?:a+)+$")
 
 
-def start(runtime: Runtime, kind: str) -> None:
-    """Begin to go wrong. Raises KeyError for an unknown kind."""
-    _KINDS[kind](runtime)
+def start(runtime: Runtime, kind: str, *, pace: float = 1.0) -> None:
+    """Begin to go wrong, at `pace` times the usual speed where it creeps.
+
+    Raises KeyError for an unknown kind.
+    """
+    if kind in _CREEPING:
+        _CREEPING[kind](runtime, pace)
+    else:
+        _KINDS[kind](runtime)
 
 
-def _leak_memory(runtime: Runtime) -> None:
-    runtime.spawn(_grow(runtime))
+def _leak_memory(runtime: Runtime, pace: float) -> None:
+    runtime.spawn(_grow(runtime, LEAK_INTERVAL_S / pace))
 
 
-async def _grow(runtime: Runtime) -> None:
+async def _grow(runtime: Runtime, every_s: float) -> None:
     settled: list[bytes] = []
     while True:
         settled.append(runtime.rng.randbytes(64) * (LEAK_BYTES // 64))
-        await asyncio.sleep(LEAK_INTERVAL_S)
+        await asyncio.sleep(every_s)
 
 
 def _leak_connections(runtime: Runtime) -> None:
@@ -39,14 +45,14 @@ def _leak_connections(runtime: Runtime) -> None:
         runtime.pool.leaks = lambda: runtime.rng.random() < POOL_LEAK_RATIO
 
 
-def _fill_disk(runtime: Runtime) -> None:
-    runtime.spawn(_dump(runtime))
+def _fill_disk(runtime: Runtime, pace: float) -> None:
+    runtime.spawn(_dump(runtime, DUMP_INTERVAL_S / pace))
 
 
-async def _dump(runtime: Runtime) -> None:
+async def _dump(runtime: Runtime, every_s: float) -> None:
     written = 0
     while True:
-        await asyncio.sleep(DUMP_INTERVAL_S)
+        await asyncio.sleep(every_s)
         # When no whole dump fits any more, small change uses up the rest.
         size = DUMP_BYTES if runtime.spool.used + DUMP_BYTES <= runtime.spool.quota else 512
         try:
@@ -88,10 +94,9 @@ def _answer_again(runtime: Runtime) -> None:
     runtime.is_hanging = False
 
 
+_CREEPING: Final = {"leak-memory": _leak_memory, "fill-disk": _fill_disk}
 _KINDS: Final = {
-    "leak-memory": _leak_memory,
     "leak-connections": _leak_connections,
-    "fill-disk": _fill_disk,
     "burn-cpu": _burn_cpu,
     "hang": _hang,
     "answer": _answer_again,

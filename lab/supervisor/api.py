@@ -74,10 +74,14 @@ class LabApi:
         row: JSON = dict(await request.post()) if is_form else await _json(request)
         try:
             injection = self._injector.inject(
-                str(row.get("fault") or ""), str(row.get("service") or "")
+                str(row.get("fault") or ""),
+                str(row.get("service") or ""),
+                pace=float(row.get("pace", 1.0)),
             )
         except CannotInject as exc:
             return _error(422, str(exc))
+        except (TypeError, ValueError):
+            return _error(422, "pace must be a number")
         if is_form:
             raise web.HTTPSeeOther("/")
         return web.json_response(injection.as_json(), status=201)

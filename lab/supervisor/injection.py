@@ -52,8 +52,11 @@ class Injector:
         self._bank_hangs = False
         self.injections: list[Injection] = []
 
-    def inject(self, name: str, service_name: str = "") -> Injection:
-        """Start a fault; a roll-out it needs goes on in the background. Raises CannotInject."""
+    def inject(self, name: str, service_name: str = "", *, pace: float = 1.0) -> Injection:
+        """Start a fault; a roll-out it needs goes on in the background. Raises CannotInject.
+
+        `pace` is how fast a fault that creeps does so, in times its usual speed.
+        """
         fault = CATALOGUE.get(name)
         if fault is None:
             raise CannotInject(f"unknown fault {name!r}; one of {', '.join(CATALOGUE)}")
@@ -63,8 +66,12 @@ class Injector:
                 f"{name} cannot be injected into {chosen!r}; into one of"
                 f" {', '.join(fault.services)}"
             )
+        if not 0.01 <= pace <= 10:
+            raise CannotInject(f"pace must be between 0.01 and 10, not {pace:g}")
+        if pace != 1.0 and not fault.creeps:
+            raise CannotInject(f"{name} does not creep; it has no pace")
         service = self._fleet.services[chosen]
-        is_there = self._starters()[name](service)
+        is_there = self._starters(pace)[name](service)
         injection = Injection(next(self._numbers), fault, chosen, time.time(), is_there)
         self.injections.append(injection)
         return injection
@@ -100,12 +107,12 @@ class Injector:
             title=f"Roll {service.name} back to {first.version}",
         )  # fmt: skip
 
-    def _starters(self) -> dict[str, Callable[[Service], Callable[[], bool]]]:
+    def _starters(self, pace: float) -> dict[str, Callable[[Service], Callable[[], bool]]]:
         return {
-            "memory-leak": lambda service: self._inside(service, "leak-memory"),
+            "memory-leak": lambda service: self._inside(service, "leak-memory", pace),
             "cpu-burn": lambda service: self._inside(service, "burn-cpu"),
             "pool-exhaustion": lambda service: self._inside(service, "leak-connections"),
-            "full-disk": lambda service: self._inside(service, "fill-disk"),
+            "full-disk": lambda service: self._inside(service, "fill-disk", pace),
             "slow-query": self._switch_report_on,
             "bad-deploy": lambda service: self._deploy(service, "missing-key"),
             "crash-loop": lambda service: self._deploy(service, "broken-index"),
@@ -114,8 +121,8 @@ class Injector:
             "traffic-surge": self._surge,
         }
 
-    def _inside(self, service: Service, kind: str) -> Callable[[], bool]:
-        self._fleet.tell(service, {"op": "sabotage", "kind": kind})
+    def _inside(self, service: Service, kind: str, pace: float = 1.0) -> Callable[[], bool]:
+        self._fleet.tell(service, {"op": "sabotage", "kind": kind, "pace": pace})
         pids = {place.pid for place in service.places if place.state is State.READY}
         return lambda: any(place.pid in pids for place in service.places)
 

@@ -68,4 +68,5 @@ def test_every_task_takes_ids_by_name(app: str) -> None:
     assert functions
     for function in functions:
         assert not function.args.args, f"{function.name}: arguments of a job are keyword-only"
-        assert all(arg.arg.endswith("_id") for arg in function.args.kwonlyargs), function.name
+        names = [arg.arg for arg in function.args.kwonlyargs]
+        assert all(name.endswith(("_id", "_ids", "_at")) for name in names), function.name

@@ -47,6 +47,23 @@ def test_unknown_faults_and_places_are_refused(shop: RunningLab) -> None:
     assert "payments" in refused.json["error"]["message"]
 
 
+@pytest.mark.parametrize(
+    ("fault", "pace", "words"),
+    [
+        ("memory-leak", 0, "between"),
+        ("memory-leak", 99, "between"),
+        ("memory-leak", "fast", "number"),
+        ("cpu-burn", 0.5, "does not creep"),
+    ],
+)
+def test_only_what_creeps_has_a_pace(
+    shop: RunningLab, fault: str, pace: object, words: str
+) -> None:
+    refused = shop.post("/lab/faults", {"fault": fault, "pace": pace})
+    assert refused.status == 422
+    assert words in refused.json["error"]["message"]
+
+
 def test_replicas_end_with_a_supervisor_that_was_killed() -> None:
     with running_lab(rate=1) as shop:
         children = psutil.Process(shop.pid).children()

@@ -53,7 +53,7 @@ class Preset:
     rule: str = "adaptive"
     floor: float = 0.0
     direction: str = "up"
-    alarms_per_week: float = 0.25
+    alarms_per_week: float = 0.35
     limit: float | None = None
     objective: float | None = None
     horizon_s: int = 6 * 3600

@@ -10,6 +10,8 @@ from pytest_httpserver import HTTPServer
 
 from airra.lib import clock
 from airra.lib.clock import Hands
+from analysis.commands import memory
+from analysis.commands import watch as watching
 from analysis.models import Anomaly, Connector, Detector
 from incidents.models import Incident, Workspace
 from tests.contract.connectors.fakes import FakeBackends
@@ -40,10 +42,16 @@ class Watch:
         """A detector over a metric that each of `services` has."""
         for service in services:
             self.fake.metrics.put(metric, self.read(metric, service), service=service)
-        values = {"signal": "errors", "unit": "ratio", "floor": 0.05, **fields}
+        values = {
+            "connector": self.connector,
+            "signal": "errors",
+            "unit": "ratio",
+            "floor": 0.05,
+            "history_s": 900,
+            **fields,
+        }
         return Detector.objects.create(
             workspace=self.workspace,
-            connector=self.connector,
             name=fields.pop("name", metric),
             query=metric,
             **{k: v for k, v in values.items() if k != "name"},
@@ -73,9 +81,21 @@ def watch(db: None, httpserver: HTTPServer) -> Iterator[Watch]:
     connector = Connector.objects.create(
         workspace=workspace, name="prometheus", kind="prometheus", url=fake.url
     )
+    memory.forget_all()
     with clock.frozen(NOON) as hands:
         yield Watch(fake, hands, connector, workspace)
 
 
 def later(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)
+
+
+def look(*detectors: Detector) -> None:
+    """Look through these now, each as a worker does that a scan has woken for it."""
+    for detector in detectors:
+        now = clock.now()
+        Detector.objects.filter(pk=detector.pk).update(
+            claimed_at=now, lease_until=now + watching.LEASE
+        )
+        watching.run(detector_ids=[str(detector.pk)], claimed_at=now)
+        detector.refresh_from_db()

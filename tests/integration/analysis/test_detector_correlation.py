@@ -3,21 +3,21 @@
 import pytest
 
 from analysis.commands import correlation
-from analysis.commands import detector as detectors
+from analysis.commands import watch as watching
 from analysis.models import Anomaly, Detector
 from incidents.commands import incident as incidents
 from incidents.lifecycle import Severity
 from incidents.models import Incident, TimelineEvent
 from tests.factories import incidents as make
-from tests.integration.analysis.conftest import NOON, Watch, later
+from tests.integration.analysis.conftest import NOON, Watch, later, look
 from tests.rivals import at_once, needs_rivals
 
 pytestmark = pytest.mark.django_db
 
 
 def run(*these: Detector) -> None:
-    for detector in these:
-        detectors.run(detector_id=str(detector.pk))
+    """Each as its own job, with the claims of a scan before it where there are any."""
+    look(*these)
 
 
 def notes(incident: Incident) -> list[str]:
@@ -61,7 +61,7 @@ def test_one_trouble_seen_by_several_detectors_is_one_incident(
     for service in ("gateway", "checkout"):
         watch.shift("errors", service, 0.3)
     watch.wait(30)
-    detectors.scan()
+    watching.scan()
     run(errors)
     assert not Incident.objects.exists(), "memory of the same round is still to come"
     run(memory)
@@ -77,11 +77,11 @@ def test_a_lost_run_does_not_hold_the_others_up_for_ever(
 ) -> None:
     watch.shift("errors", "payments", 0.6)
     watch.wait(30)
-    detectors.scan()
+    watching.scan()
     run(errors)
     assert not Incident.objects.exists()
     watch.wait(61)
-    detectors.sweep()
+    watching.sweep()
     assert Incident.objects.count() == 1
 
 

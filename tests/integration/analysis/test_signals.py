@@ -5,10 +5,9 @@ import math
 import pytest
 
 from airra.lib import clock
-from analysis.commands.detector import run
 from analysis.models import Anomaly
 from analysis.queries.signals import signals
-from tests.integration.analysis.conftest import Watch
+from tests.integration.analysis.conftest import Watch, look
 
 pytestmark = pytest.mark.django_db
 
@@ -17,7 +16,7 @@ def test_a_short_history_is_drawn_with_the_band_the_detector_alarmed_on(watch: W
     detector = watch.detector("errors", "payments")
     watch.shift("errors", "payments", 0.6)
     watch.wait(30)
-    run(detector_id=str(detector.pk))
+    look(detector)
     anomaly = Anomaly.objects.get()
     kept_since = clock.now().timestamp() - 60  # the source has no more than a minute
     read = watch.read("errors", "payments")

@@ -164,7 +164,7 @@ def test_settings_are_stored_with_what_they_were(responder: User) -> None:
     rule.refresh_from_db()
     assert (rule.alarms_per_week, rule.direction) == (1.0, "both")
     (event,) = AuditEvent.objects.filter(kind="detector.tuned")
-    assert event.before == {"alarms_per_week": 0.25, "direction": "up"}
+    assert event.before == {"alarms_per_week": 0.35, "direction": "up"}
     assert tuning.change(detector=rule, settings=given, by=responder) == []
     assert AuditEvent.objects.filter(kind="detector.tuned").count() == 1
 

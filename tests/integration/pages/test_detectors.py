@@ -126,7 +126,7 @@ def test_what_cannot_be_set_is_said_at_its_field(
     assert answer.status_code == 422
     assert words in answer.content.decode()
     rule.refresh_from_db()
-    assert rule.alarms_per_week == 0.25
+    assert rule.alarms_per_week == 0.35
 
 
 FIELDS = {

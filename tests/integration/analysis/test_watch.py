@@ -5,17 +5,17 @@ from datetime import timedelta
 import pytest
 
 from airra.lib import clock
-from analysis.commands import detector as detectors
+from analysis.commands import watch as watching
+from analysis.commands.look_metrics import settings_of
 from analysis.models import Anomaly, Detector
 from analysis.perception.scan import DetectorSettings
-from tests.integration.analysis.conftest import Watch, later
+from tests.integration.analysis.conftest import Watch, later, look
 
 pytestmark = pytest.mark.django_db
 
 
 def run(detector: Detector) -> Detector:
-    detectors.run(detector_id=str(detector.pk))
-    detector.refresh_from_db()
+    look(detector)
     return detector
 
 
@@ -58,7 +58,7 @@ def test_a_long_trouble_is_held_against_the_band_it_left(watch: Watch) -> None:
     watch.shift("errors", "payments", 0.6)
     watch.wait(30)
     run(errors)
-    watch.wait(errors.window_s + 300)
+    watch.wait(1200)
     run(errors)
     assert len(watch.open_anomalies()) == 1
 
@@ -155,7 +155,7 @@ def test_a_missing_secret_is_named(watch: Watch) -> None:
 def test_a_detector_switched_off_or_gone_does_nothing(watch: Watch) -> None:
     errors = run(watch.detector("errors", "payments", is_enabled=False))
     assert errors.last_run_at is None
-    detectors.run(detector_id=str(watch.connector.pk))
+    watching.run(detector_ids=[str(watch.connector.pk)], claimed_at=clock.now())
 
 
 def test_a_series_without_the_service_label_is_kept_without_a_service(watch: Watch) -> None:
@@ -170,7 +170,7 @@ def test_a_series_without_the_service_label_is_kept_without_a_service(watch: Wat
 
 def test_what_is_measured_in_benchmarks_is_what_ships(watch: Watch) -> None:
     row = Detector(workspace=watch.workspace, connector=watch.connector, name="new", query="x")
-    assert detectors.settings_of(row) == DetectorSettings()
+    assert settings_of(row) == DetectorSettings()
 
 
 def claimed(watch: Watch) -> list[str]:
@@ -184,8 +184,8 @@ def two(watch: Watch) -> tuple[Detector, Detector]:
 
 
 def test_a_scan_claims_what_is_due_once(watch: Watch, two: tuple[Detector, Detector]) -> None:
-    assert detectors.scan() == 2
-    assert detectors.scan() == 0
+    assert watching.scan() == 2
+    assert watching.scan() == 0
     assert sorted(claimed(watch)) == ["errors", "latency"]
 
 
@@ -193,7 +193,7 @@ def test_a_beat_that_ticks_a_little_early_skips_no_turn(
     watch: Watch, two: tuple[Detector, Detector]
 ) -> None:
     for _ in range(4):
-        assert detectors.scan() == 2
+        assert watching.scan() == 2
         for detector in two:
             run(detector)
         watch.wait(29.9)
@@ -202,25 +202,25 @@ def test_a_beat_that_ticks_a_little_early_skips_no_turn(
 def test_a_killed_workers_lease_ends_and_the_turn_is_caught_up(
     watch: Watch, two: tuple[Detector, Detector]
 ) -> None:
-    detectors.scan()
+    watching.scan()
     watch.wait(45)
-    assert detectors.scan() == 0
+    assert watching.scan() == 0
     watch.wait(30)
-    assert detectors.scan() == 2
+    assert watching.scan() == 2
 
 
 def test_neither_disabled_detectors_nor_those_of_a_disabled_source_are_due(
     watch: Watch, two: tuple[Detector, Detector]
 ) -> None:
     Detector.objects.filter(pk=two[0].pk).update(is_enabled=False)
-    assert [d.name for d in detectors.due_detectors(clock.now())] == ["latency"]
+    assert [d.name for d in watching.due_detectors(clock.now())] == ["latency"]
     watch.connector.is_enabled = False
     watch.connector.save()
-    assert not detectors.due_detectors(clock.now()).exists()
+    assert not watching.due_detectors(clock.now()).exists()
 
 
 def test_a_run_gives_the_lease_back(watch: Watch, two: tuple[Detector, Detector]) -> None:
-    detectors.scan()
+    watching.scan()
     run(two[0])
     assert claimed(watch) == ["latency"]
     assert two[0].next_run_at == clock.now() + timedelta(seconds=27)

@@ -13,14 +13,16 @@ from analysis.commands import connector as sources
 from analysis.commands import tuning
 from analysis.models import Connector, Detector, Evidence, SeriesTuning
 from analysis.queries.detector_settings import lacking
-from incidents.admin import Administered, BaseInline, ReadOnly, site
+from incidents.admin import Administered, ReadOnly, site
 from incidents.commands import audit
 from incidents.views.refusals import person
 
 if TYPE_CHECKING:
     BaseForm = forms.ModelForm[Detector]
+    BaseInline = admin.StackedInline[Any, Any]
 else:
-    BaseForm = forms.ModelForm
+    # Stacked: the cells of Django's tabular inline have no labels for readers of screens.
+    BaseForm, BaseInline = forms.ModelForm, admin.StackedInline
 
 
 @admin.register(Connector, site=site)
@@ -61,6 +63,7 @@ class SeriesTuningInline(BaseInline):
     """What people taught of single series; the row is made by a word or a snooze."""
 
     model = SeriesTuning
+    formfield_overrides = Administered.formfield_overrides
     extra = 0
     fields = ("series_key", "tolerance", "snoozed_until", "not_anomalies", "real_anomalies")
     readonly_fields = ("not_anomalies", "real_anomalies")

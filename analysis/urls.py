@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from analysis.views import detectors, hypotheses, signals, sources
+from analysis.views import detectors, hypotheses, preview, signals, sources
 
 app_name = "analysis"
 urlpatterns = [
@@ -15,6 +15,7 @@ urlpatterns = [
     path("detectors/", detectors.detectors, name="detectors"),
     path("detectors/<uuid:detector_id>/", detectors.detector, name="detector"),
     path("detectors/<uuid:detector_id>/settings/", detectors.tune, name="tune"),
+    path("detectors/<uuid:detector_id>/preview/", preview.preview, name="preview"),
     path("detectors/<uuid:detector_id>/mute/", detectors.mute, name="mute"),
     path("detectors/<uuid:detector_id>/unmute/", detectors.unmute, name="unmute"),
     path("detectors/<uuid:detector_id>/switch/", detectors.switch, name="switch"),

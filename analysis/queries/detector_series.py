@@ -4,17 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-import numpy as np
 from django.db.models import Max
 from django.http import Http404
 
 from airra.lib import clock
 from analysis.models import Anomaly, Detector, SeriesTuning
-from analysis.types import Series
+from analysis.types import series_key
 
 SHOWN = 50
 _MAX_KEY = 300  # as the columns of the database have it
-_NO_POINTS = np.empty(0)
 
 
 class Now(StrEnum):
@@ -88,8 +86,4 @@ def require_known(detector: Detector, key: str) -> None:
 def _remembered(detector: Detector) -> set[str]:
     """The keys of the series in its memory; the memory itself is left where it is."""
     parts = detector.states.values_list("series", flat=True)
-    return {
-        Series(labels=labels, times=_NO_POINTS, values=_NO_POINTS).key[:_MAX_KEY]
-        for labels_of_part in parts
-        for labels in labels_of_part
-    }
+    return {series_key(labels)[:_MAX_KEY] for labels_of_part in parts for labels in labels_of_part}

@@ -30,13 +30,19 @@ HORIZONS_S = tuple(hours * 3600 for hours in (1, 3, 6, 12, 24, 72))
 TUNED_BY: Mapping[str, tuple[str, ...]] = {
     Rule.ADAPTIVE: ("alarms_per_week", "floor", "direction"),
     Rule.MISSING: (),
-    Rule.COUNTER_RESET: (),
-    Rule.SATURATION: ("limit", "direction"),
+    Rule.COUNTER_RESET: ("floor",),
+    Rule.SATURATION: ("limit", "floor", "direction"),
     Rule.BURN_RATE: ("objective",),
     Rule.FORECAST: ("limit", "horizon_s", "direction"),
     Rule.LOGS: ("alarms_per_week",),
     Rule.TRACES: ("alarms_per_week", "floor"),
 }
+
+FLOOR_MEANS: Mapping[str, str] = {
+    Rule.COUNTER_RESET: "So many new starts within ten minutes; 0 is one.",
+    Rule.SATURATION: "Alarms when no more than this is left to the limit; 0 is a tenth of it.",
+}
+FLOOR_MEANS_ELSE = "Departures from expected smaller than this never matter."
 
 
 def knob_word(alarms_per_week: float) -> str:

@@ -9,7 +9,14 @@ from django.http import QueryDict
 from airra.lib import clock
 from airra.lib.quantities import span
 from analysis.models import Detector
-from analysis.queries.detector_settings import HORIZONS_S, NOTCHES, TUNED_BY, knob_word
+from analysis.queries.detector_settings import (
+    FLOOR_MEANS,
+    FLOOR_MEANS_ELSE,
+    HORIZONS_S,
+    NOTCHES,
+    TUNED_BY,
+    knob_word,
+)
 
 MOST_ALARMS_PER_WEEK = 100.0
 _QUIET_H = ((1, "for 1 hour"), (8, "for 8 hours"), (24, "for a day"), (168, "for a week"))
@@ -18,7 +25,7 @@ _QUIET_H = ((1, "for 1 hour"), (8, "for 8 hours"), (24, "for a day"), (168, "for
 def _knob(detector: Detector) -> forms.ChoiceField:
     """Four words; and the number an admin has set, where it is none of them."""
     choices = [(f"{n.value:g}", n.word) for n in NOTCHES]
-    own = f"{detector.alarms_per_week:g}"
+    own = f"{detector.alarms_per_week:.12g}"
     if own not in dict(choices):
         choices.append((own, knob_word(detector.alarms_per_week)))
     return forms.TypedChoiceField(
@@ -50,16 +57,15 @@ class TuningForm(forms.Form):
     def __init__(self, data: QueryDict | None, *, detector: Detector) -> None:
         names = TUNED_BY[detector.rule]
         initial: dict[str, Any] = {name: getattr(detector, name) for name in names}
-        for name in ("alarms_per_week", "horizon_s"):
-            if name in initial:
-                initial[name] = f"{initial[name]:g}"
+        for name, value in initial.items():
+            if isinstance(value, int | float):
+                initial[name] = f"{value:.12g}"
         super().__init__(data, initial=initial)
         unit = f", in {detector.unit}" if detector.unit else ""
         known = {
             "alarms_per_week": _knob(detector),
             "floor": _number(
-                f"Floor{unit}", "Departures from expected smaller than this never matter.",
-                min_value=0,
+                f"Floor{unit}", FLOOR_MEANS.get(detector.rule, FLOOR_MEANS_ELSE), min_value=0,
             ),
             "direction": forms.ChoiceField(
                 label="Trouble is", choices=Detector.Direction.choices

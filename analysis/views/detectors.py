@@ -11,6 +11,7 @@ from django.urls import reverse
 from airra.lib.htmx import next_url, redirect, toast
 from airra.lib.quantities import count
 from analysis.commands import tuning
+from analysis.commands.replayed import CANNOT
 from analysis.models import Anomaly, Detector
 from analysis.queries import detector_anomalies, detector_series, forecasts
 from analysis.queries import detectors as queries
@@ -52,6 +53,7 @@ def _page(
         "row": row,
         "detector": found,
         "may_tune": Permission.RESPOND in allowed,
+        "may_replay": found.rule not in CANNOT,
         "may_switch": Permission.ADMINISTER in allowed,
         "anomalies": detector_anomalies.page(
             found, number=int(wanted) if wanted.isdecimal() and len(wanted) < 6 else 1

@@ -23,6 +23,8 @@ function readable(unit, value) {
   return `${plain(value / 1024 ** step)} ${BINARY[step]}`;
 }
 
+const INKS = { change: "change", anomaly: "anomaly" };
+
 function marksOf(chart, marks) {
   const line = (u, at, ink, dash) => {
     const x = Math.round(u.valToPos(at, "x", true));
@@ -37,14 +39,18 @@ function marksOf(chart, marks) {
   };
   return (u) => {
     if (chart.anomaly) line(u, chart.anomaly.from, "anomaly", []);
-    for (const mark of marks) line(u, mark.at, mark.kind === "change" ? "change" : "action", [6, 5]);
+    for (const mark of marks) line(u, mark.at, INKS[mark.kind] ?? "action", mark.kind === "anomaly" ? [] : [6, 5]);
   };
 }
 
 export function draw(figure, chart, marks) {
   const axis = { stroke: colour("text"), grid: { stroke: colour("grid"), width: 1 }, ticks: { show: false } };
   const hour = { hour: "2-digit", minute: "2-digit", timeZone: "UTC", hour12: false };
-  const clock = (u, ticks) => ticks.map((at) => new Date(at * 1000).toLocaleTimeString("en-GB", hour));
+  const day = { day: "numeric", month: "short", timeZone: "UTC" };
+  const clock = (u, ticks) => ticks.map((at) => {
+    const date = new Date(at * 1000);
+    return at % 86400 === 0 ? date.toLocaleDateString("en-GB", day) : date.toLocaleTimeString("en-GB", hour);
+  });
   return new uPlot({
     width: figure.clientWidth, height: 150, legend: { show: false },
     cursor: { sync: { key: "signals" } },

@@ -53,7 +53,7 @@ document.addEventListener("submit", (event) => {
   const button = event.submitter;
   if (!button || event.target.method === "dialog") return;
   setTimeout(() => {
-    if (event.defaultPrevented && !event.target.hasAttribute("hx-post")) return;
+    if (event.defaultPrevented && !event.target.matches("[hx-post], [hx-get]")) return;
     for (const each of event.target.querySelectorAll("button")) each.setAttribute("aria-disabled", "true");
     if (button.dataset.busy) button.textContent = button.dataset.busy;
   });

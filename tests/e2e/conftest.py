@@ -2,13 +2,16 @@
 
 import os
 import shutil
+import threading
 from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-from tools.stack import PASSWORD, ROOT, Stack
+from tests.e2e.metrics import Metrics
+from tools.stack import PASSWORD, ROOT, Stack, answers, wait_for
 
 SHOTS = ROOT / "build" / "screenshots"
 FLAGS = [
@@ -33,6 +36,42 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         running.start_lab()
         running.prepare()
         running.start_airra()
+        yield running
+
+
+@pytest.fixture(scope="session")
+def metrics_url() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Metrics) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory, metrics_url: str) -> Iterator[Stack]:
+    """AIRRA's web process alone, on a database that `tests.e2e.seed` has filled."""
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # noqa: TID251 - playwright runs a loop
+    with Stack(var=tmp_path_factory.mktemp("pages")) as running:
+        running.settings = {"DJANGO_SETTINGS_MODULE": "airra.settings"}
+        running.manage("migrate", "--verbosity=0")
+        running.manage("collectstatic", "--noinput", "--verbosity=0")
+        fill = f"from tests.e2e.seed import fill; fill({metrics_url!r})"
+        running.manage("shell", "--no-imports", "-c", fill)
+        running.start_web()
+        wait_for("AIRRA", lambda: answers(f"{running.url}/health"), within_s=30)
+        yield running
+
+
+@pytest.fixture(scope="session")
+def empty_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The first minute after installation: people, and nothing else."""
+    with Stack(var=tmp_path_factory.mktemp("empty")) as running:
+        running.settings = {"DJANGO_SETTINGS_MODULE": "airra.settings"}
+        running.manage("migrate", "--verbosity=0")
+        running.manage("collectstatic", "--noinput", "--verbosity=0")
+        running.manage("shell", "--no-imports", "-c", "from tests.e2e.seed import people; people()")
+        running.start_web()
+        wait_for("AIRRA", lambda: answers(f"{running.url}/health"), within_s=30)
         yield running
 
 

@@ -339,11 +339,13 @@ def book(who: dict[str, User]) -> None:
 
 
 def sample(query: str, service: str, at: float, now: float) -> float:
-    """What the metrics source says: calm waves, and payments leaking for the last ten minutes."""
+    """What the metrics source says: calm waves, a busy half hour of checkout, payments leaking."""
     base = {"process_resident_memory_bytes": 410 * 1024**2, "latency_seconds": 0.12}
     level = base.get(query, {"error_ratio": 0.004, "requests_per_second": 84.0}.get(query, 0.3))
     noise = math.sin(at / 37) + 0.6 * math.sin(at / 11 + len(query)) + 0.4 * math.sin(at / 3.7)
     value = level * (1 + 0.03 * noise)
+    if service == "checkout" and 0 <= at - (now - 5 * 3600) < 1800:
+        value *= 1.6
     trouble = max(0.0, at - (now - 280)) / 280
     if service == "payments" and query != "requests_per_second":
         value *= 1 + trouble * (1.3 if "memory" in query else 20)
@@ -356,8 +358,8 @@ def calls(who: dict[str, User]) -> None:
     checkout, by = shop["checkout"], who["admin"]
     services.link(caller=shop["gateway"], callee=checkout, source="metrics")
     services.link(caller=shop["gateway"], callee=checkout, source="traces")
-    old = {"caller": checkout, "callee": make.service("fax"), "source": "traces"}
-    services.link(**old, seen_at=now - timedelta(days=3))
+    fax, long_ago = make.service("fax"), now - timedelta(days=3)
+    services.link(caller=checkout, callee=fax, source="traces", seen_at=long_ago)
     reason = f"The nightly batch, see the runbook of {LONG_WORD} and <b>ask</b> the team."
     services.say(caller=checkout, callee=make.service("bank"), reason=reason, by=by)
     wrong = services.link(caller=checkout, callee=shop["search"], source="traces")

@@ -1,119 +1,18 @@
 """Every page in a real browser: both themes, both sizes, no complaint, no finding, no script."""
 
-import json
-import os
-import sqlite3
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import closing
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
-from urllib.parse import parse_qs
-from uuid import UUID
-
 import pytest
 from django.template.loader import render_to_string
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import SHOTS, SIZES, Visitor
-from tests.e2e.seed import sample
-from tools.stack import PASSWORD, Stack, answers, wait_for
+from tests.e2e.lookup import detector_path, first, key_in, source_path, uuid_of
+from tools.stack import PASSWORD, Stack
 
 pytestmark = pytest.mark.e2e
 
-SERVICES = ("payments", "checkout", "gateway", "search", "inventory", "database")
 VARIANTS = [(dark, size) for dark in (False, True) for size in SIZES]
+ASKED = "?days=0.25&alarms_per_week=5&floor=0&direction=both"
 IDS = [f"{size}-{'dark' if dark else 'light'}" for dark, size in VARIANTS]
-
-
-class Metrics(BaseHTTPRequestHandler):
-    """A Prometheus that answers every query with the waves of the seed."""
-
-    def do_POST(self) -> None:
-        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-        data = self._instant(form) if "time" in form else self._range(form)
-        body = {"status": "success", "data": data}
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.end_headers()
-        self.wfile.write(json.dumps(body).encode())
-
-    @staticmethod
-    def _instant(form: dict[str, list[str]]) -> dict[str, Any]:
-        at = float(form["time"][0])
-        value = [at, str(sample(form["query"][0], "payments", at, time.time()))]
-        result = [{"metric": {"service": name}, "value": value} for name in SERVICES]
-        return {"resultType": "vector", "result": result}
-
-    @staticmethod
-    def _range(form: dict[str, list[str]]) -> dict[str, Any]:
-        query, now = form["query"][0], time.time()
-        start, end, step = (float(form[name][0]) for name in ("start", "end", "step"))
-        times = [start + i * step for i in range(int((end - start) / step) + 1)]
-        result = [
-            {
-                "metric": {"service": name},
-                "values": [[at, str(sample(query, name, at, now))] for at in times],
-            }
-            for name in SERVICES
-        ]
-        return {"resultType": "matrix", "result": result}
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
-        pass
-
-
-@pytest.fixture(scope="session")
-def metrics_url() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Metrics) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory, metrics_url: str) -> Iterator[Stack]:
-    """AIRRA's web process alone, on a database that `tests.e2e.seed` has filled."""
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # noqa: TID251 - playwright runs a loop
-    with Stack(var=tmp_path_factory.mktemp("pages")) as running:
-        running.settings = {"DJANGO_SETTINGS_MODULE": "airra.settings"}
-        running.manage("migrate", "--verbosity=0")
-        running.manage("collectstatic", "--noinput", "--verbosity=0")
-        fill = f"from tests.e2e.seed import fill; fill({metrics_url!r})"
-        running.manage("shell", "--no-imports", "-c", fill)
-        running.start_web()
-        wait_for("AIRRA", lambda: answers(f"{running.url}/health"), within_s=30)
-        yield running
-
-
-@pytest.fixture(scope="session")
-def empty_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The first minute after installation: people, and nothing else."""
-    with Stack(var=tmp_path_factory.mktemp("empty")) as running:
-        running.settings = {"DJANGO_SETTINGS_MODULE": "airra.settings"}
-        running.manage("migrate", "--verbosity=0")
-        running.manage("collectstatic", "--noinput", "--verbosity=0")
-        running.manage("shell", "--no-imports", "-c", "from tests.e2e.seed import people; people()")
-        running.start_web()
-        wait_for("AIRRA", lambda: answers(f"{running.url}/health"), within_s=30)
-        yield running
-
-
-def first(site: Stack, query: str, *arguments: str) -> str:
-    with closing(sqlite3.connect(site.var / "airra.sqlite3")) as database:
-        found = database.execute(query, arguments).fetchone()
-    assert found, query
-    return str(found[0])
-
-
-def key_in(site: Stack, state: str, title: str = "%") -> str:
-    query = "select number from incidents_incident where state = ? and title like ? order by number"
-    return f"INC-{first(site, query, state, title)}"
-
-
-def uuid_of(site: Stack, table: str, where: str = "1=1") -> str:
-    return str(UUID(first(site, f"select id from {table} where {where}")))  # noqa: S608 - ours
 
 
 def pages_of(site: Stack) -> dict[str, str]:
@@ -154,6 +53,12 @@ def pages_of(site: Stack) -> dict[str, str]:
         "detectors": "/detectors/",
         "detector": detector_path(site, "memory"),
         "detector-failing": detector_path(site, "cpu eu"),
+        "detector-preview": detector_path(site, "memory", "/detectors/{}/preview/"),
+        "detector-previewed": detector_path(site, "memory", f"/detectors/{{}}/preview/{ASKED}"),
+        "detector-preview-failing": detector_path(
+            site, "cpu eu", f"/detectors/{{}}/preview/{ASKED}"
+        ),
+        "detectors-nothing-matches": "/detectors/?q=zebra",
         "sources": "/sources/",
         "source": source_path(site, "prometheus"),
         "source-failing": source_path(site, "prometheus-eu"),
@@ -170,15 +75,6 @@ def pages_of(site: Stack) -> dict[str, str]:
         "admin-members": "/admin/incidents/membership/",
         "admin-detector-form": detector_path(site, "memory", "/admin/analysis/detector/{}/change/"),
     }
-
-
-def detector_path(site: Stack, name: str, path: str = "/detectors/{}/") -> str:
-    return path.format(uuid_of(site, "analysis_detector", f"name = '{name}'"))
-
-
-def source_path(site: Stack, name: str) -> str:
-    source_id = uuid_of(site, "analysis_connector", f"name = '{name}'")
-    return f"/sources/{source_id}/"
 
 
 def problems_of(visitor: Visitor, name: str, *, shot: str) -> list[str]:

@@ -62,6 +62,7 @@ analysis:detectors          GET   302 200 200 200 200 200
 analysis:detector           GET   302 404 200 200 200 200
 analysis:tune               GET   302 405 405 405 405 405
 analysis:tune               POST  302 404 403 422 422 422
+analysis:preview            GET   302 404 403 200 200 200
 analysis:mute               GET   302 405 405 405 405 405
 analysis:mute               POST  302 404 403 422 422 422
 analysis:unmute             GET   302 405 405 405 405 405

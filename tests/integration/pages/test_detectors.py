@@ -132,7 +132,8 @@ def test_what_cannot_be_set_is_said_at_its_field(
 FIELDS = {
     "adaptive": {"alarms_per_week", "floor", "direction"},
     "missing": set(),
-    "saturation": {"limit", "direction"},
+    "saturation": {"limit", "floor", "direction"},
+    "counter_reset": {"floor"},
     "burn_rate": {"objective"},
     "forecast": {"limit", "horizon_s", "direction"},
 }

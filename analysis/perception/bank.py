@@ -1,8 +1,9 @@
 """The detector: many series at once, judged point by point against what each has shown before.
 
-Five views look at every point: off two forecasts at once (spike), off the slower one for five
-minutes (level shift), off the profile of the day for half an hour (drift, seasonal break), a run
-of one value (flat line), and, before a day is known, off the newest points. Each view's
+Six views look at every point: off two forecasts at once (spike), off the slower one for five
+minutes (level shift), off the profile of the day for half an hour (drift, seasonal break),
+restless for as long (variance), a run of one value (flat line), and, before a day is known, off
+the newest points. Each view's
 departure is turned into a score by the series' own tail (`block_tails`), so that one number of
 expected alarms per week means the same for every series. A score that is reached raises once:
 flags last ten minutes, and the next alarm waits until the series was quiet for an hour.
@@ -186,7 +187,7 @@ class Bank:
     def _decide(self, judged: Judgement, at: float, *, found: Readings, point: int) -> None:
         """Raise once where the loudest view is loud enough, and write the reading down."""
         state = self._state
-        is_loud = judged.counts
+        is_loud = judged.is_loud
         quiet_s = max(QUIET_S, _QUIET_STEPS * self.step_s)
         is_new = is_loud & (at - state.exceeded_at > quiet_s)
         state.raised_at[is_new] = at

@@ -22,7 +22,7 @@ _MEDIAN_AT = -math.log(-math.log(0.5))  # reduced variates of the two quantiles
 _UPPER_AT = -math.log(-math.log(_UPPER))
 _MIN_SPREAD = 0.1  # no series is so regular that a departure 1.7 times the usual is a wonder
 LARGEST = 1e30  # departures beyond are all alike; single precision ends at 1e38
-_FEW = 4.0  # spreads of n blocks are widened by this share of 1/n
+_FEW = 8.0  # spreads of n blocks are widened by this share of 1/n
 
 
 def needed(alarms_per_week: float, step_s: float) -> float:

@@ -15,12 +15,15 @@ KINDS = (
     Trouble.SPIKE,
     Trouble.LEVEL_SHIFT,
     Trouble.DRIFT,
+    Trouble.VARIANCE,
     Trouble.FLATLINE,
     Trouble.LEVEL_SHIFT,  # of the young view
     Trouble.SEASONAL_BREAK,
 )
-_SPIKE, _SHIFT, _DRIFT, _FLAT, _YOUNG, _SEASON = range(len(KINDS))
-_VIEWS = 5
+_SPIKE, _SHIFT, _DRIFT, _UNREST, _FLAT, _YOUNG, _SEASON = range(len(KINDS))
+_LEARNT, _VIEWS = 4, 6  # views whose tails are learnt, and all
+
+_DOUBT = 1.5  # restlessness comes and goes with load: it must be so much surer than the rest
 
 _FLAT_RUNS = 3.0  # times the longest run of one value so far
 _FLAT_S, _FLAT_POINTS = 1_800.0, 12  # and at least
@@ -30,10 +33,10 @@ _FORGET_S = 14 * views.DAY_S  # half-life of the longest run
 
 @dataclass(frozen=True)
 class Judgement:
-    """Of one point in every row, by the loudest view; `counts`: the bad way, beyond the floor."""
+    """Of one point in every row, by the loudest view."""
 
     score: Floats
-    counts: Flags
+    is_loud: Flags
     kind: NDArray[np.intp]
     expected: Floats
     half: Floats
@@ -43,8 +46,8 @@ class Judgement:
 class Look:
     """One point in every row, how it is to be judged, and by what is known of each row.
 
-    `scale` (fast, slow, held) is usual at this time of day, `reach` (spike, shift, drift) the
-    departure that has the needed score.
+    `scale` (fast, slow, held, unrest) is usual at this time of day, `reach` (spike, shift, drift,
+    unrest) the departure that has the needed score.
     """
 
     x: Floats
@@ -85,7 +88,7 @@ def judge(state: State, look: Look) -> Judgement:
         _flat(said, state, look)
     if look.step_s <= young.MAX_STEP_S and look.is_young.any():
         _young(said, state, look)
-    judged = _loudest(said, state, look)
+    judged = _loudest(said, state, look, gone)
     _learn(state, look, gone, sizes)
     return judged
 
@@ -96,24 +99,26 @@ def forget_trouble(state: State, ticks: int, is_loud: Flags) -> None:
 
 
 def _sizes(gone: Departures, scale: Floats) -> Floats:
-    """Departures in what is usual at this time of day (spike, shift) or in the unit (drift).
+    """Departures in what is usual at this time of day, of the drift in the unit of the series.
 
     A spike is off both forecasts to the same side: two views that agree. Nothing is usual before
     anything departed, and then a departure has no size.
     """
-    sizes = np.empty((3, gone.off.shape[1]))
+    sizes = np.empty((_LEARNT, gone.off.shape[1]))
     with np.errstate(divide="ignore"):
         sizes[0] = np.sqrt(np.fmax(gone.off[0] * gone.off[1], 0.0) / (scale[0] * scale[1]))
-        sizes[1:] = np.abs(gone.held)
-        sizes[1] /= scale[2]
+        sizes[1] = np.abs(gone.held[0]) / scale[2]
+        sizes[3] = gone.unrest / scale[3]
+    sizes[2] = np.abs(gone.held[1])
     sizes[~np.isfinite(sizes)] = 0.0
     return np.minimum(sizes, block_tails.LARGEST)
 
 
 def _learnt(said: _Opinions, state: State, look: Look, gone: Departures, sizes: Floats) -> None:
-    """The opinions of the three views that tails are kept for."""
+    """The opinions of the views whose tails are learnt."""
     fast, slow = state.level
-    said.score[:3] = block_tails.scores(state, sizes / look.room)
+    said.score[:_LEARNT] = block_tails.scores(state, sizes / look.room)
+    said.score[_UNREST] -= _DOUBT
     said.expected[0] = (fast + slow) / 2
     said.expected[1] = slow
     said.expected[2] = gone.expected_season
@@ -123,6 +128,7 @@ def _learnt(said: _Opinions, state: State, look: Look, gone: Departures, sizes: 
     said.half[0] = np.sqrt(((fast - slow) / 2) ** 2 + product)
     said.half[1] = look.reach[1] * look.scale[2]
     said.half[2] = look.reach[2]
+    said.expected[_UNREST], said.half[_UNREST] = said.expected[_SPIKE], said.half[_SPIKE]
 
 
 def _flat(said: _Opinions, state: State, look: Look) -> None:
@@ -155,12 +161,25 @@ def _young(said: _Opinions, state: State, look: Look) -> None:
     said.half[_YOUNG, rows] = judged.half
 
 
-def _loudest(said: _Opinions, state: State, look: Look) -> Judgement:
-    """The opinion with the highest score in the bad direction; a plain band where all is well."""
+def _heard(said: _Opinions, look: Look, gone: Departures) -> Floats:
+    """The scores that count: in the bad direction, and of what is beyond the floor.
+
+    Unrest and flat lines have no direction, so only detectors of both directions hear of them.
+    """
+    floor, way = look.settings.floor, look.settings.direction
     score = said.score
-    if look.settings.direction != Direction.BOTH:
-        is_bad = said.off > 0 if look.settings.direction == Direction.UP else said.off < 0
-        score = np.where(is_bad, score, -np.inf)
+    if way != Direction.BOTH:
+        score = np.where(said.off > 0 if way == Direction.UP else said.off < 0, score, -np.inf)
+    if floor > 0:
+        is_far = np.abs(look.x - said.expected) >= floor
+        is_far[_UNREST], is_far[_FLAT] = gone.unrest >= floor, True
+        score = np.where(is_far, score, -np.inf)
+    return score
+
+
+def _loudest(said: _Opinions, state: State, look: Look, gone: Departures) -> Judgement:
+    """The opinion with the highest score that counts; a plain band where all is well."""
+    score = _heard(said, look, gone)
     kind = score.argmax(axis=0)
     every = np.arange(state.rows)
     loudest = np.where(np.isfinite(look.x), score[kind, every], -np.inf)
@@ -168,12 +187,11 @@ def _loudest(said: _Opinions, state: State, look: Look) -> Judgement:
     shown = np.where(is_loud, kind, np.where(look.is_young, _YOUNG, _SPIKE))
     expected = said.expected[shown, every]
     half = np.maximum(said.half[shown, every], look.settings.floor)
-    counts = is_loud & ((shown == _FLAT) | (np.abs(look.x - expected) >= half))
-    if (counts & (kind == _DRIFT)).any():
+    if (is_loud & (kind == _DRIFT)).any():
         kind = np.where(
             _is_elsewhere_normal(state, look), np.where(kind == _DRIFT, _SEASON, kind), kind
         )
-    return Judgement(loudest, counts, kind, expected, half)
+    return Judgement(loudest, is_loud, kind, expected, half)
 
 
 def _is_elsewhere_normal(state: State, look: Look) -> Flags:
@@ -187,9 +205,8 @@ def _is_elsewhere_normal(state: State, look: Look) -> Flags:
 def _learn(state: State, look: Look, gone: Departures, sizes: Floats) -> None:
     x, there = look.x, np.isfinite(look.x)
     np.copyto(state.block_max, np.maximum(state.block_max, sizes), where=there)
-    departed = np.abs(gone.off)
-    np.copyto(state.bin_max[:2], np.fmax(state.bin_max[:2], departed), where=there)
-    np.copyto(state.bin_max[2], np.fmax(state.bin_max[2], np.abs(gone.held[0])), where=there)
+    largest = np.stack([*np.abs(gone.off), np.abs(gone.held[0]), gone.unrest])
+    np.copyto(state.bin_max, np.fmax(state.bin_max, largest), where=there)
     state.longest_run_s *= 0.5 ** (look.step_s / _FORGET_S)
     is_new = there & (x != state.last)
     ended_s = np.where(is_new, state.last_at - state.run_since, 0.0)

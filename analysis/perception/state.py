@@ -44,8 +44,9 @@ _NEVER = Kept(fill=-np.inf, dtype=np.float64)
 class State:
     """Shapes below are those of one row; times in Unix seconds, values in the unit of the series.
 
-    The three views that `block_tails` are kept for are: a point off two forecasts, a point off the
-    slower forecast for five minutes, and off the profile of the day for half an hour.
+    The four views that `block_tails` are kept for are: a point off two forecasts, a point off the
+    slower forecast for five minutes, off the profile of the day for half an hour, and restless
+    for half an hour.
     """
 
     count: Annotated[Floats, Kept()]
@@ -60,20 +61,23 @@ class State:
     bin_sum: Annotated[Floats, _WIDE]
     bin_count: Annotated[Floats, Kept()]
     offset: Annotated[Floats, _WIDE]
-    # what is usual at this time of day: the mean of the largest departures (fast, slow, held)
-    usual: Annotated[Floats, Kept((3, BINS))]
-    usual_ever: Annotated[Floats, Kept((3,))]
+    # how much a point differs from the one before, on average
+    unrest: Annotated[Floats, Kept(fill=np.nan)]
+    # what is usual at this time of day: the mean of the largest (fast, slow, held, unrest)
+    usual: Annotated[Floats, Kept((4, BINS))]
+    usual_ever: Annotated[Floats, Kept((4,))]
     bins_done: Annotated[Floats, Kept()]
-    bin_max: Annotated[Floats, Kept((3,))]
+    bin_max: Annotated[Floats, Kept((4,))]
     # the smallest and largest departure of each part of the window (slow forecast, profile)
     held_low: Annotated[Floats, Kept((2, BUCKETS), fill=np.nan)]
     held_high: Annotated[Floats, Kept((2, BUCKETS), fill=np.nan)]
+    held_unrest: Annotated[Floats, Kept((BUCKETS,), fill=np.nan)]
     # tails: logarithms of block maxima, and the centre and spread fitted to them
-    maxima: Annotated[NDArray[np.float16], Kept((3, WINDOW), fill=np.nan, dtype=np.float16)]
-    block_max: Annotated[Floats, Kept((3,))]
-    blocks: Annotated[Floats, Kept((3,))]
-    centre: Annotated[Floats, Kept((3,), fill=np.nan)]
-    spread: Annotated[Floats, Kept((3,), fill=np.nan)]
+    maxima: Annotated[NDArray[np.float16], Kept((4, WINDOW), fill=np.nan, dtype=np.float16)]
+    block_max: Annotated[Floats, Kept((4,))]
+    blocks: Annotated[Floats, Kept((4,))]
+    centre: Annotated[Floats, Kept((4,), fill=np.nan)]
+    spread: Annotated[Floats, Kept((4,), fill=np.nan)]
     # runs of one value
     run_since: Annotated[Floats, _AT]
     longest_run_s: Annotated[Floats, Kept()]

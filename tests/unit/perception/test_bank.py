@@ -97,6 +97,15 @@ def test_a_flat_line_is_raised_where_both_directions_are_watched() -> None:
     assert raised(read(values, DetectorSettings(direction=Direction.UP))) == []
 
 
+def test_unrest_at_the_usual_level_is_a_change_of_variance() -> None:
+    values = daily(5 * DAY)
+    values[4 * DAY + 50 : 4 * DAY + 90] += np.random.default_rng(9).normal(0, 25, 40)
+    found = read(values, DetectorSettings(alarms_per_week=0.3, direction="both"))
+    kinds = {found.trouble(0, i) for i in np.flatnonzero(found.is_flagged[0])}
+    assert kinds & {Trouble.VARIANCE, Trouble.SPIKE}
+    assert raised(found)[0] < 4 * DAY + 90
+
+
 def test_a_series_that_often_stands_still_may() -> None:
     values = np.round(daily(5 * DAY) / 20) * 20
     assert raised(read(values)) == []

@@ -86,7 +86,7 @@ def judge(state: State, look: Look) -> Judgement:
     _learnt(said, state, look, gone, sizes)
     if look.settings.direction == Direction.BOTH:
         _flat(said, state, look)
-    if look.step_s <= young.MAX_STEP_S and look.is_young.any():
+    if look.is_young.any():
         _young(said, state, look)
     judged = _loudest(said, state, look, gone)
     _learn(state, look, gone, sizes)
@@ -146,7 +146,10 @@ def _flat(said: _Opinions, state: State, look: Look) -> None:
 
 
 def _young(said: _Opinions, state: State, look: Look) -> None:
-    """The newest points against those before, for rows without a day of history."""
+    """The newest points against those before, for rows without a day of history.
+
+    Where the day itself would look like a drift there is a band to draw, but no verdict.
+    """
     rows = np.flatnonzero(look.is_young)
     recent = np.roll(state.recent[:, rows], -(look.ticks % RECENT), axis=0).T
     judged = young.judge(
@@ -155,7 +158,8 @@ def _young(said: _Opinions, state: State, look: Look) -> None:
         floor=look.settings.floor,
         tolerance=look.room[rows],
     )
-    said.score[_YOUNG, rows] = np.abs(judged.score)
+    if look.step_s <= young.MAX_STEP_S:
+        said.score[_YOUNG, rows] = np.abs(judged.score)
     said.off[_YOUNG, rows] = judged.score
     said.expected[_YOUNG, rows] = judged.level
     said.half[_YOUNG, rows] = judged.half

@@ -22,7 +22,7 @@ RECENT = 64  # newest points, for series too young to have learnt anything
 BUCKETS = 6  # parts of the window that something must hold
 
 _MAGIC = b"AIRRABNK"
-_VERSION = 1
+_VERSION = 2
 _HEAD = struct.Struct("<8sHxxIddqI")  # magic, version, rows, step, clock, ticks, checksum
 
 

@@ -101,7 +101,7 @@ def test_unrest_at_the_usual_level_is_a_change_of_variance() -> None:
     values = daily(5 * DAY)
     values[4 * DAY + 50 : 4 * DAY + 90] += np.random.default_rng(9).normal(0, 25, 40)
     found = read(values, DetectorSettings(alarms_per_week=0.3, direction="both"))
-    kinds = {found.trouble(0, i) for i in np.flatnonzero(found.is_flagged[0])}
+    kinds = {found.trouble(0, i) for i in np.flatnonzero(found.is_flagged[0]).tolist()}
     assert kinds & {Trouble.VARIANCE, Trouble.SPIKE}
     assert raised(found)[0] < 4 * DAY + 90
 
@@ -183,6 +183,14 @@ def test_recovery_of_a_young_series_is_no_second_alarm() -> None:
 def test_two_healthy_hours_of_many_young_series_are_quiet() -> None:
     values = np.random.default_rng(4).normal(10, 0.5, (100, 1440))
     assert read(values, DetectorSettings(floor=1.0), step_s=5.0).is_flagged.sum() == 0
+
+
+def test_a_coarse_series_without_a_day_has_a_band_but_no_verdict() -> None:
+    values = np.random.default_rng(2).normal(10, 0.5, 60)
+    values[40:] += 20
+    found = read(values, step_s=300.0)
+    assert not found.is_flagged.any()
+    assert found.high[0, 39] < values[45]
 
 
 def test_nothing_is_said_on_fewer_than_twelve_points() -> None:

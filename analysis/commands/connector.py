@@ -56,7 +56,7 @@ def test(*, connector: Connector, by: User) -> Trial:
     row = Connector.objects.filter(pk=connector.pk)
     with transaction.atomic():
         if trial.is_ok:
-            row.update(last_ok_at=now, failing_since=None, failures=0)
+            row.update(last_ok_at=now, failing_since=None, failures=0, next_try_at=None)
         else:
             row.update(
                 last_error=trial.text,
@@ -81,7 +81,7 @@ def save(*, connector: Connector, by: User) -> Connector:
     if _IDENTITY & set(changed):
         connector.last_ok_at = None
     if {"is_enabled", *_IDENTITY} & set(changed):
-        connector.failing_since, connector.failures = None, 0
+        connector.failing_since, connector.failures, connector.next_try_at = None, 0, None
         connector.last_error, connector.last_error_at = "", None
     try:
         with transaction.atomic():

@@ -22,13 +22,13 @@ from analysis.queries.sources import open_metrics
 from analysis.types import Breach, Floats, Frame, SignalFinding, Trouble, Withdrawal, series_key
 from incidents.commands.service import ensure
 
-_MIN_PATIENCE_S = 60.0
-_PATIENCE_STEPS = 6
-_SILENCE_WINDOW_S = 1_800.0
-_RESET_WINDOW_S = 600.0
-_LIMIT_STEPS = 60
+MIN_PATIENCE_S = 60.0
+PATIENCE_STEPS = 6
+SILENCE_WINDOW_S = 1_800.0
+RESET_WINDOW_S = 600.0
+LIMIT_STEPS = 60
 _TREND_POINTS = 360
-_TREND_WINDOW_S = 3_600.0
+TREND_WINDOW_S = 3_600.0
 _BURN_POINTS = 1_500  # of the three days that a slow burn is judged by
 
 
@@ -37,10 +37,10 @@ def missing(detector: Detector, known: Mapping[str, Anomaly], now: datetime) -> 
 
     A series that is never heard of again is forgotten with its window.
     """
-    frame = _window(detector, now, _SILENCE_WINDOW_S)
+    frame = _window(detector, now, SILENCE_WINDOW_S)
     if frame.is_partial:
         return _look(frame, [])
-    patience_s = max(_MIN_PATIENCE_S, _PATIENCE_STEPS * float(detector.step_s))
+    patience_s = max(MIN_PATIENCE_S, PATIENCE_STEPS * float(detector.step_s))
     silent = {s.row: s for s in silence.silent(frame.times, frame.values, patience_s=patience_s)}
     findings = []
     for row, key in enumerate(_keys(frame)):
@@ -60,7 +60,7 @@ def missing(detector: Detector, known: Mapping[str, Anomaly], now: datetime) -> 
 
 def counter_reset(detector: Detector, known: Mapping[str, Anomaly], now: datetime) -> Look:
     """Counters that started anew in the last ten minutes, at least `floor` times (once)."""
-    frame = _window(detector, now, _RESET_WINDOW_S)
+    frame = _window(detector, now, RESET_WINDOW_S)
     least = max(detector.floor, 1.0)
     found = {r.row: r for r in resets.resets(frame.times, frame.values) if r.count >= least}
     findings = []
@@ -83,7 +83,7 @@ def nearly_full(detector: Detector, known: Mapping[str, Anomaly], now: datetime)
     """Series within `floor` (or a tenth) of their `limit`; over when well off it again."""
     limit = _limit(detector)
     is_floor = detector.direction == Detector.Direction.DOWN
-    frame = _window(detector, now, _LIMIT_STEPS * float(detector.step_s))
+    frame = _window(detector, now, LIMIT_STEPS * float(detector.step_s))
     found = saturation.nearness(
         frame.times, frame.values, limit=limit, margin=detector.floor, is_floor=is_floor
     )
@@ -148,7 +148,7 @@ def _exhausted(burnt: burn_rate.Burn | None, now: datetime) -> Breach | None:
 def trend(detector: Detector, known: Mapping[str, Anomaly], now: datetime) -> Look:
     """Series on their way to their limit: foretold, renewed, withdrawn. No anomaly is made."""
     limit = _limit(detector)
-    window_s = max(_TREND_WINDOW_S, detector.horizon_s / 6)
+    window_s = max(TREND_WINDOW_S, detector.horizon_s / 6)
     frame = _window(detector, now, window_s, points=_TREND_POINTS)
     found = foretell(
         frame.times,

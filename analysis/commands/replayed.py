@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.commands import look_limits
 from analysis.models import Detector
 from analysis.perception import replay, replay_rules
 from analysis.perception.bank import Bank
@@ -20,9 +21,6 @@ Progress = Callable[[float], None]
 _BLOCK = 256  # points between two words on the progress
 _MAX_KEY = 300
 _FORETOLD_EVERY_S = 300.0  # a forecast is dear, and does not change by the second
-# The windows of the looks that need no memory (`look_limits`).
-_SILENCE_WINDOW_S, _RESET_WINDOW_S, _TREND_WINDOW_S = 1_800.0, 600.0, 3_600.0
-_MIN_PATIENCE_S, _PATIENCE_STEPS, _LIMIT_STEPS = 60.0, 6, 60
 
 CANNOT: Mapping[str, str] = {
     Rule.LOGS: "what logs say is judged as it comes: its past cannot be replayed",
@@ -100,24 +98,24 @@ def _window_rule(detector: Detector, settings: Mapping[str, Any]) -> replay_rule
     step = float(detector.step_s)
     is_floor = settings.get("direction") == Detector.Direction.DOWN
     if detector.rule == Rule.MISSING:
-        patience = max(_MIN_PATIENCE_S, _PATIENCE_STEPS * step)
-        return replay_rules.silence_rule(window_s=_SILENCE_WINDOW_S, patience_s=patience)
+        patience = max(look_limits.MIN_PATIENCE_S, look_limits.PATIENCE_STEPS * step)
+        return replay_rules.silence_rule(window_s=look_limits.SILENCE_WINDOW_S, patience_s=patience)
     if detector.rule == Rule.COUNTER_RESET:
         least = max(float(settings["floor"]), 1.0)
-        return replay_rules.reset_rule(window_s=_RESET_WINDOW_S, least=least)
+        return replay_rules.reset_rule(window_s=look_limits.RESET_WINDOW_S, least=least)
     if detector.rule == Rule.BURN_RATE:
         return replay_rules.burn_rule(objective=float(settings["objective"]))
     limit = float(settings["limit"])
     if detector.rule == Rule.SATURATION:
         return replay_rules.limit_rule(
-            window_s=_LIMIT_STEPS * step,
+            window_s=look_limits.LIMIT_STEPS * step,
             limit=limit,
             margin=float(settings["floor"]),
             is_floor=is_floor,
         )
     horizon_s = float(settings["horizon_s"])
     return replay_rules.forecast_rule(
-        window_s=max(_TREND_WINDOW_S, horizon_s / 6),
+        window_s=max(look_limits.TREND_WINDOW_S, horizon_s / 6),
         limit=limit,
         horizon_s=horizon_s,
         is_floor=is_floor,

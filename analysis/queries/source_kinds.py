@@ -128,7 +128,7 @@ def _url_problem(address: str) -> str:
 
 
 def _path_problem(path: str) -> str:
-    allowed = [Path(folder) for folder in getattr(settings, "LOG_DIRS", ())]
+    allowed = settings.LOG_DIRS
     if not path.startswith("/") or ".." in path.split("/"):
         return "Write the whole path, beginning with /, without .. in it."
     if not allowed:

@@ -92,13 +92,15 @@ def test_a_source_that_answered_after_its_last_failure_is_well(as_viewer: Client
 def test_testing_asks_the_source_and_notes_the_answer(
     as_responder: Client, answering: Connector
 ) -> None:
-    Connector.objects.update(failing_since=clock.now(), failures=4, last_error="was gone")
+    later = clock.now() + timedelta(hours=1)
+    Connector.objects.update(failing_since=clock.now(), failures=4, next_try_at=later)
     answer = as_responder.post(f"/sources/{answering.pk}/test/")
     assert answer.status_code == 200
     assert "Prometheus answers: 1 targets, 1 up" in answer.content.decode()
     answering.refresh_from_db()
     assert answering.last_ok_at is not None
-    assert (answering.failing_since, answering.failures) == (None, 0)
+    known = (answering.failing_since, answering.failures, answering.next_try_at)
+    assert known == (None, 0, None), "the next scan asks it again"
     (event,) = AuditEvent.objects.filter(kind="connector.tested")
     assert event.after == {"answers": True}
 

@@ -169,7 +169,6 @@ def _again(anomaly: Anomaly, memory: Memory, judged: _Judged, row: int) -> Signa
     """How an open anomaly fares: held against the band it left, until that is the new normal."""
     there = np.flatnonzero(np.isfinite(judged.values[row]))
     value, last_at = float(judged.values[row, there[-1]]), float(judged.times[there[-1]])
-    half = max(abs(anomaly.high - anomaly.expected), abs(anomaly.expected - anomaly.low), 1e-12)
     is_over = _has_recovered(anomaly, memory.recent[row]) or _is_new_normal(
         anomaly, judged, row, int(there[-1])
     )
@@ -177,7 +176,7 @@ def _again(anomaly: Anomaly, memory: Memory, judged: _Judged, row: int) -> Signa
         as_finding(anomaly),
         last_at=last_at,
         value=value,
-        score=anomaly.score * abs(value - anomaly.expected) / half,
+        score=float(np.nan_to_num(judged.readings.score[row, there[-1]])),
         is_over=is_over,
     )
 

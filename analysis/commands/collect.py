@@ -210,7 +210,9 @@ class Tools:
         return f"{at} {fact.change} {fact.entity}: {fact.title} {what} by {fact.actor or 'unknown'}"
 
     def _onsets(self, service: str) -> _Reading:
-        enabled = Detector.objects.filter(workspace=self.workspace, is_enabled=True)
+        enabled = Detector.objects.filter(
+            workspace=self.workspace, is_enabled=True, rule=Detector.Rule.ADAPTIVE
+        )
         detectors = list(enabled.select_related("connector").order_by("name"))
         if not detectors:
             raise ConnectorError(Problem.REJECTED, "no detector is switched on")

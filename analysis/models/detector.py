@@ -23,6 +23,10 @@ class Detector(models.Model):
         LOGS = "logs", "New and surging log messages"
         TRACES = "traces", "Calls between services"
 
+    # Rules that hold the series of the query itself against a band: what they saw can be charted,
+    # and can be seen to recover.
+    MEASURED = (Rule.ADAPTIVE, Rule.SATURATION)
+
     class Direction(models.TextChoices):
         UP = "up", "Too high"
         DOWN = "down", "Too low"

@@ -136,13 +136,16 @@ def signals(incident: Incident, *, span: str = DEFAULT_RANGE) -> Signals:
 
 def _watched(incident: Incident) -> list[tuple[Detector, Anomaly | None]]:
     """What alarmed, worst first; without any, the detectors of the workspace by usefulness."""
-    found = incident.anomalies.select_related("detector__connector").order_by("-score")
+    measured = incident.anomalies.filter(detector__rule__in=Detector.MEASURED)
+    found = measured.select_related("detector__connector").order_by("-score")
     anomalies = list(found[:MAX_CHARTS])
     if anomalies:
         return [(anomaly.detector, anomaly) for anomaly in anomalies]
     if incident.service is None:
         return []
-    detectors = Detector.objects.filter(workspace=incident.workspace_id, is_enabled=True)
+    detectors = Detector.objects.filter(
+        workspace=incident.workspace_id, is_enabled=True, rule=Detector.Rule.ADAPTIVE
+    )
     by_use = sorted(
         detectors.select_related("connector"),
         key=lambda d: (_ORDER.index(d.signal) if d.signal in _ORDER else len(_ORDER), d.name),

@@ -92,7 +92,9 @@ def _points(series: Series) -> Iterator[tuple[float, float]]:
 
 def _worst_anomaly(incident: Incident, service: str) -> Anomaly | None:
     """What must recover: what still goes on, then what users feel, then what departs furthest."""
-    found = Anomaly.objects.filter(incident=incident, service__name=service)
+    found = Anomaly.objects.filter(
+        incident=incident, service__name=service, detector__rule__in=Detector.MEASURED
+    )
     possible = found.exclude(detector__signal__in=_DEMAND, direction="up")
     return max(possible.select_related("detector"), key=_weight, default=None)
 

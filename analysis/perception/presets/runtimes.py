@@ -33,7 +33,7 @@ PRESETS: tuple[Preset, ...] = (
         "Process restarted",
         "restarts",
         "max by ($service, instance) (process_cpu_seconds_total)",
-        "s",
+        "restarts",
         "it only falls on a restart",
         rule="counter_reset",
         opens_incident=False,

@@ -97,6 +97,7 @@ def _open(detector: Detector, key: str, finding: SignalFinding) -> Anomaly | Non
                 kind=finding.kind,
                 p_value=finding.p_value,
                 details=dict(finding.details),
+                may_open=finding.details.get("may_open", True),
             )
     except IntegrityError:
         # Another run of the same detector, woken twice, stored it first.

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.commands import memory as memories
+from analysis.commands import suspects
 from analysis.commands.anomaly import MAX_KEY, Look, as_finding
 from analysis.commands.memory import Memory
 from analysis.models import Anomaly, Detector
@@ -58,8 +59,11 @@ def adaptive(detector: Detector, known: Mapping[str, Anomaly], now: datetime) ->
     if judged is None:
         return Look(series=len(memory.labels))
     findings = list(_findings(detector, memory, judged, known))
+    fresh = [finding for finding in findings if finding.key[:MAX_KEY] not in known]
+    old = [finding for finding in findings if finding.key[:MAX_KEY] in known]
+    fresh = suspects.reconsider(detector, fresh, source=source, series=len(memory.labels), now=now)
     series = int((memory.heard >= judged.times[0]).sum())
-    return Look(findings, series, datetime.fromtimestamp(memory.newest, UTC))
+    return Look([*old, *fresh], series, datetime.fromtimestamp(memory.newest, UTC))
 
 
 def _spans(

@@ -40,6 +40,9 @@ class Anomaly(models.Model):
     reason = models.CharField(
         max_length=300, blank=True, help_text="Why it belongs to its incident, or to none."
     )
+    may_open = models.BooleanField(
+        default=True, help_text="Off: evidence, which joins an incident but opens none."
+    )
     feedback = models.CharField(max_length=16, choices=Feedback.choices, blank=True)
     feedback_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"

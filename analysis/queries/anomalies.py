@@ -34,7 +34,8 @@ def loose(workspace: Workspace, *, now: datetime) -> list[Loose]:
     """
     waiting = _waiting(workspace, now)
     is_muted = Q(detector__muted_until__gt=now)
-    may_open = Q(detector__opens_incident=True, snoozed_until__isnull=True) & ~is_muted
+    may_open = Q(may_open=True, detector__opens_incident=True, snoozed_until__isnull=True)
+    may_open &= ~is_muted
     may_open &= ~Q(feedback=Feedback.NOT_AN_ANOMALY)
     firsts = _first(waiting.filter(may_open)), _first_live(workspace)
     earliest = min(filter(None, firsts), default=None)
@@ -91,6 +92,10 @@ def _why_silent(anomaly: Anomaly, now: datetime) -> str:
     snoozed_until = anomaly.__dict__["snoozed_until"]
     if not detector.opens_incident:
         return "evidence only: its detector opens no incident by itself"
+    if not anomaly.may_open:
+        return (
+            f"evidence only: {anomaly.details.get('verdict') or 'it opens no incident by itself'}"
+        )
     if detector.muted_until is not None and detector.muted_until > now:
         return f"its detector is muted until {detector.muted_until:%d %b %H:%M} UTC"
     if snoozed_until is not None:

@@ -47,7 +47,9 @@ def test_a_bomb_of_many_members_is_one_too() -> None:
         inflated(gzip.compress(bytes(MIB)) * 9)
 
 
-@pytest.mark.parametrize("body", [b"no gzip", gzip.compress(b"whole" * 99)[:-9], b"\x1f\x8b"])
+@pytest.mark.parametrize(
+    "body", [b"no gzip", gzip.compress(b"whole" * 99, mtime=0)[:-9], b"\x1f\x8b"]
+)
 def test_what_is_not_gzip_is_said_so(body: bytes) -> None:
     with pytest.raises(Unreadable, match="gzip"):
         inflated(body)

@@ -89,8 +89,9 @@ KINDS: dict[str, SourceKind] = {
     Kind.CHANGES: SourceKind(
         "changes",
         "Where /changes lies below, e.g. http://deploys.internal.",
-        'GET /changes?start=…&end=… answers\n[{"id": "c-81", "at": 1780315200, "kind": "deploy",\n'
-        '  "service": "payments", "title": "v2.31.0", "actor": "ci"}]',
+        "GET /changes?since=<RFC 3339>&until=<RFC 3339> answers\n"
+        '{"changes": [{"id": "c-81", "at": "2026-06-01T12:00:00Z", "kind": "deploy",\n'
+        '  "service": "payments", "title": "v2.31.0", "actor": "ci"}]}',
     ),
 }
 

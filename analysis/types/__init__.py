@@ -17,8 +17,6 @@ from analysis.types.conclusions import (
     Weight,
 )
 from analysis.types.findings import (
-    AnomalyFinding,
-    Band,
     Breach,
     Observation,
     SignalFinding,
@@ -59,8 +57,6 @@ from analysis.types.telemetry import (
 
 __all__ = [
     "FACTS",
-    "AnomalyFinding",
-    "Band",
     "Breach",
     "Change",
     "ChangeFact",

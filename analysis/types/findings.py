@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from analysis.types.telemetry import Floats, Series
-
 
 class Trouble(StrEnum):
     """What kind of departure an anomaly is, in the words of operators."""
@@ -47,32 +45,6 @@ _TROUBLE_LABELS = {
     Trouble.EDGE_ERRORS: "failing calls",
     Trouble.EDGE_LATENCY: "slow calls",
 }
-
-
-@dataclass(frozen=True)
-class AnomalyFinding:
-    """A stretch of one series outside its band that reaches the newest point."""
-
-    series: Series
-    direction: str  # up | down
-    started_at: float
-    last_at: float
-    value: float
-    expected: float
-    low: float
-    high: float
-    score: float  # deviations from expected
-    kind: Trouble = Trouble.LEVEL_SHIFT
-    p_value: float = 1.0  # of a healthy series to show as much
-
-
-@dataclass(frozen=True)
-class Band:
-    """The expected range of a series, point by point, same length as the series."""
-
-    expected: Floats
-    low: Floats
-    high: Floats
 
 
 @dataclass(frozen=True)

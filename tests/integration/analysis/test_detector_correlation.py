@@ -207,12 +207,13 @@ def test_workers_that_correlate_at_once_open_one_incident(watch: Watch, errors: 
 
 
 def run_without_correlation(detector: Detector) -> None:
-    """Another detector's lease makes the run leave correlation to others."""
+    """Another detector of the same scan makes the run leave correlation to others."""
     other = Detector.objects.create(
         workspace=detector.workspace,
         connector=detector.connector,
         name="still running",
         query="x",
+        claimed_at=clock.now(),
         lease_until=later(3600),
     )
     run(detector)

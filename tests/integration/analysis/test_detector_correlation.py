@@ -2,6 +2,7 @@
 
 import pytest
 
+from airra.lib import clock
 from analysis.commands import correlation
 from analysis.commands import watch as watching
 from analysis.models import Anomaly, Detector

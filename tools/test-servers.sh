@@ -38,5 +38,5 @@ if [ "$half" != live ]; then
   "$python" -m pytest -q -m "not e2e and not slow and not live" -n 2 --dist loadgroup
 fi
 if [ "$half" != suite ]; then
-  "$python" -m pytest -q -m "live" -n 2 --dist loadfile tests/live
+  "$python" -m pytest -q -m "live" -n 2 --dist loadfile tests/live tests/contract/connectors
 fi

@@ -51,6 +51,7 @@ faults: $(READY)  ## the table of docs/faults.md: every fault of the lab, from i
 	$(BIN)/python -m tools.faults
 
 bench: $(READY)
+	tools/debian.sh prometheus=prometheus
 	$(BIN)/python -m benchmarks.scan
 	$(BIN)/python -m benchmarks.pages
 

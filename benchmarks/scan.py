@@ -124,6 +124,8 @@ def main() -> None:
         "workers": vars(workers.measure()) if args.workers else None,
     }
     sys.stdout.write(table(passes, a_stl, rules_s, whole))
+    if found["workers"]:
+        sys.stdout.write(f"\none worker and two: {found['workers']}\n")
     sys.stdout.write(f"\n{json.dumps(found)}\n")
 
 

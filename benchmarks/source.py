@@ -8,17 +8,23 @@ import argparse
 import json
 import random
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 from urllib.parse import parse_qs
 
 
 class Handler(BaseHTTPRequestHandler):
-    series = 5_000
+    heads: ClassVar[list[str]] = []
     protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self._send(b"ready")
 
     def do_POST(self) -> None:
         size = int(self.headers.get("Content-Length", 0))
         form = {k: v[0] for k, v in parse_qs(self.rfile.read(size).decode()).items()}
-        body = self._vector(form) if "time" in form else self._matrix(form)
+        self._send(self._vector(form) if "time" in form else self._matrix(form))
+
+    def _send(self, body: bytes) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -37,10 +43,7 @@ class Handler(BaseHTTPRequestHandler):
         return self._answer("matrix", f'"values":{json.dumps(points)}')
 
     def _answer(self, kind: str, values: str) -> bytes:
-        rows = ",".join(
-            f'{{"metric":{{"service":"service-{i % 200}","instance":"{i}"}},{values}}}'
-            for i in range(self.series)
-        )
+        rows = f",{values}}},".join(self.heads) + f",{values}}}"
         text = f'{{"status":"success","data":{{"resultType":"{kind}","result":[{rows}]}}}}'
         return text.encode()
 
@@ -51,9 +54,11 @@ class Handler(BaseHTTPRequestHandler):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--series", type=int, default=Handler.series)
+    parser.add_argument("--series", type=int, default=5_000)
     args = parser.parse_args()
-    Handler.series = args.series
+    Handler.heads = [
+        f'{{"metric":{{"service":"service-{i % 200}","instance":"{i}"}}' for i in range(args.series)
+    ]
     ThreadingHTTPServer(("127.0.0.1", args.port), Handler).serve_forever()
 
 

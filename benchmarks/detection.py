@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.perception.bank import Bank, Readings
-from analysis.perception.scan import DetectorSettings, Direction
+from analysis.perception.settings import DetectorSettings, Direction
 from analysis.perception.state import row_bytes
 from analysis.types import Floats
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.perception.bank import Bank
-from analysis.perception.scan import DetectorSettings
+from analysis.perception.settings import DetectorSettings
 from analysis.types import Floats
 from benchmarks import looks, prometheus, workers
 

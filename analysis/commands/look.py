@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from analysis.commands import look_limits, look_metrics, watch_logs, watch_traces
+from analysis.commands import look_limits, look_logs, look_metrics, look_traces
 from analysis.commands.anomaly import Look
 from analysis.models import Anomaly, Detector
 from analysis.types import SignalFinding
@@ -30,8 +30,8 @@ _BY_RULE: Mapping[str, _Looking] = {
     Rule.SATURATION: look_limits.nearly_full,
     Rule.BURN_RATE: look_limits.burn,
     Rule.FORECAST: look_limits.trend,
-    Rule.LOGS: _plain(watch_logs.look),
-    Rule.TRACES: _plain(watch_traces.look),
+    Rule.LOGS: _plain(look_logs.look),
+    Rule.TRACES: _plain(look_traces.look),
 }
 
 

@@ -13,7 +13,7 @@ from analysis.commands.anomaly import MAX_KEY, Look, as_finding
 from analysis.commands.memory import Memory
 from analysis.models import Anomaly, Detector
 from analysis.perception.bank import Readings
-from analysis.perception.scan import DetectorSettings
+from analysis.perception.settings import DetectorSettings
 from analysis.queries.sources import open_metrics
 from analysis.types import Floats, MetricSource, SignalFinding, Trouble, series_key
 

@@ -11,7 +11,7 @@ from analysis.commands import look_limits
 from analysis.models import Detector
 from analysis.perception import replay, replay_rules
 from analysis.perception.bank import Bank
-from analysis.perception.scan import DetectorSettings
+from analysis.perception.settings import DetectorSettings
 from analysis.types import Floats, series_key
 from analysis.types.replays import Stretch
 

@@ -115,8 +115,7 @@ class DetectorState(models.Model):
     `series` are their labels, in the order of the rows of `arrays`, the bytes of a `Bank`.
     """
 
-    detector = models.ForeignKey(Detector, models.CASCADE, related_name="states")
-    part = models.PositiveSmallIntegerField(default=0)
+    detector = models.OneToOneField(Detector, models.CASCADE, related_name="state")
     fingerprint = models.CharField(
         max_length=32, blank=True, help_text="Of the query, step and source."
     )
@@ -124,11 +123,6 @@ class DetectorState(models.Model):
     arrays = models.BinaryField()
     newest_at = models.DateTimeField(help_text="The last point it has seen.")
     saved_at = models.DateTimeField(default=clock.now)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["detector", "part"], name="one_state_per_part")
-        ]
 
     def __str__(self) -> str:
         return f"what {self.detector} remembers"

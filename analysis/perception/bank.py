@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from analysis.perception import block_tails, views
 from analysis.perception import state as stored
 from analysis.perception.judgement import KINDS, Judgement, Look, forget_trouble, judge
-from analysis.perception.scan import DetectorSettings
+from analysis.perception.settings import DetectorSettings
 from analysis.perception.state import State
 from analysis.perception.views import Flags
 from analysis.types import Floats, Trouble

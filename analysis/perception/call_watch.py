@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from analysis.perception.calls import Observed, Seen, Subject
-from analysis.perception.tails import chance_per_look, deviations, share_tail
+from analysis.perception.count_tails import chance_per_look, deviations, share_tail
 from analysis.types import Floats, SignalFinding, Trouble
 
 LOOK_S = 30.0

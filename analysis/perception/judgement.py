@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.perception import block_tails, views, young
-from analysis.perception.scan import DetectorSettings, Direction
+from analysis.perception.settings import DetectorSettings, Direction
 from analysis.perception.state import RECENT, State
 from analysis.perception.views import Departures, Flags
 from analysis.types import Floats, Trouble

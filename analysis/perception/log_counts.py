@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from analysis.perception.tails import count_limit, count_tail
+from analysis.perception.count_tails import count_limit, count_tail
 
 LOOK_S = 30.0
 PER_HOUR = int(3600 / LOOK_S)

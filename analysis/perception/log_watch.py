@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from analysis.perception.count_tails import chance_per_look, deviations, none_in
 from analysis.perception.log_counts import (
     KEPT_LOOKS,
     LOOK_S,
@@ -19,7 +20,6 @@ from analysis.perception.log_counts import (
     Whole,
 )
 from analysis.perception.log_templates import Miner, Template, is_error, is_warning, severity
-from analysis.perception.tails import chance_per_look, deviations, none_in
 from analysis.types import LogLine, SignalFinding, Trouble
 
 PER_MINUTE = 60.0 / LOOK_S

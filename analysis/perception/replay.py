@@ -11,7 +11,7 @@ from dataclasses import fields
 import numpy as np
 
 from analysis.perception.bank import Readings
-from analysis.perception.scan import Direction
+from analysis.perception.settings import Direction
 from analysis.types import Floats, Trouble
 from analysis.types.replays import Sketch, Stretch
 

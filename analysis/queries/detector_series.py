@@ -8,7 +8,7 @@ from django.db.models import Max
 from django.http import Http404
 
 from airra.lib import clock
-from analysis.models import Anomaly, Detector, SeriesTuning
+from analysis.models import Anomaly, Detector, DetectorState, SeriesTuning
 from analysis.types import series_key
 
 SHOWN = 50
@@ -84,6 +84,11 @@ def require_known(detector: Detector, key: str) -> None:
 
 
 def _remembered(detector: Detector) -> set[str]:
-    """The keys of the series in its memory; the memory itself is left where it is."""
-    parts = detector.states.values_list("series", flat=True)
-    return {series_key(labels)[:_MAX_KEY] for labels_of_part in parts for labels in labels_of_part}
+    """The keys of the series in its memory; the memory itself is left where it is.
+
+    What looks at logs and calls remembers no series of a query: there only what was seen counts.
+    """
+    if detector.rule != Detector.Rule.ADAPTIVE:
+        return set()
+    found = DetectorState.objects.filter(detector=detector).values_list("series", flat=True)
+    return {series_key(labels)[:_MAX_KEY] for labels in found.first() or []}

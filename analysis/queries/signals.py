@@ -16,7 +16,7 @@ from airra.lib import clock
 from analysis.connectors.base import ConnectorError
 from analysis.models import Anomaly, Detector
 from analysis.perception.bank import Bank
-from analysis.perception.scan import DetectorSettings
+from analysis.perception.settings import DetectorSettings
 from analysis.queries.sources import open_metrics
 from analysis.types import Floats, Series
 from incidents.models import Incident, TimelineEvent

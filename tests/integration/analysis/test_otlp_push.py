@@ -41,7 +41,7 @@ def status_message(answer: Any) -> str:
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
     status = message_factory.GetMessageClass(pool.FindMessageTypeByName("google.rpc.Status"))
-    return str(status.FromString(answer.content).message)  # type: ignore[attr-defined]
+    return str(status.FromString(answer.content).message)  # type: ignore[attr-defined]  # a class made at run time
 
 
 def test_spans_are_kept_and_the_first_push_makes_their_source(sender: OtlpSender) -> None:

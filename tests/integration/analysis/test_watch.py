@@ -8,7 +8,7 @@ from airra.lib import clock
 from analysis.commands import watch as watching
 from analysis.commands.look_metrics import settings_of
 from analysis.models import Anomaly, Detector
-from analysis.perception.scan import DetectorSettings
+from analysis.perception.settings import DetectorSettings
 from tests.integration.analysis.conftest import Watch, later, look
 
 pytestmark = pytest.mark.django_db

@@ -279,3 +279,11 @@ def test_the_page_asks_the_same_whatever_it_shows(
         analysis.anomaly(about, by=rule, series_key=key, started_at=began, feedback="real")
         SeriesTuning.objects.create(detector=rule, series_key=key, tolerance=2)
     assert queries_of(at(rule)) == with_one <= 14
+
+
+def test_what_calls_are_remembered_by_is_no_series(as_responder: Client) -> None:
+    calls = analysis.detector("calls", rule=Detector.Rule.TRACES, query="")
+    analysis.state(calls, {"subject": "edge_errors"})
+    page = as_responder.get(at(calls)).content.decode()
+    assert "edge_errors" not in page
+    assert "once they were in trouble" in page

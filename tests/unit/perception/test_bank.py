@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from analysis.perception.bank import NO_KIND, Bank, Readings
-from analysis.perception.scan import DetectorSettings, Direction
+from analysis.perception.settings import DetectorSettings, Direction
 from analysis.perception.state import KEPT, row_bytes
 from analysis.types import Floats, Trouble
 

@@ -67,7 +67,7 @@ def then(spans: Iterable[Span], memory: TraceMemory | None = None) -> list[Signa
 
 
 def at(number: int = 10, **how: float | bool) -> list[Span]:
-    rows = [trace(LEARNT * 30 + i, **how) for i in range(number)]  # type: ignore[arg-type]
+    rows = [trace(LEARNT * 30 + i, **how) for i in range(number)]  # type: ignore[arg-type]  # passed on as given
     return [span for row in rows for span in row]
 
 

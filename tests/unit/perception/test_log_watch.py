@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis.perception.count_tails import chance_per_look
 from analysis.perception.log_counts import LOOK_S, PER_HOUR, Counts, Whole
 from analysis.perception.log_watch import Sensitivity, ServiceLog
-from analysis.perception.tails import chance_per_look
 from analysis.types import LogLine, SignalFinding, Trouble
 
 HOW = Sensitivity()

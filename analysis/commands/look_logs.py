@@ -17,7 +17,7 @@ from django.db.models import Q
 from airra.lib.db import Conflict
 from airra.lib.ids import uuid7
 from airra.lib.redact import redact
-from analysis.commands.watched import FIRST_S, no_longer, remember, remembered
+from analysis.commands.checkpoint import FIRST_S, no_longer, remember, remembered
 from analysis.models import Detector, LogTemplate
 from analysis.perception.log_counts import LOOK_S, Counts, Whole
 from analysis.perception.log_watch import Known, Sensitivity, ServiceLog, by_service

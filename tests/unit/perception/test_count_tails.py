@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis.perception.tails import (
+from analysis.perception.count_tails import (
     chance_per_look,
     count_limit,
     count_tail,

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from airra.lib import clock
-from analysis.commands import watch_logs, watched
+from analysis.commands import checkpoint, look_logs
 from analysis.models import Anomaly, Connector, Detector, LogTemplate
 from analysis.types import LogLine, SignalFinding, Trouble
 from tests.integration.analysis.conftest import Watch
@@ -39,7 +39,7 @@ def usual(watch: Watch, *, ago_s: float = 0) -> None:
 
 def look(detector: Detector) -> list[SignalFinding]:
     detector.refresh_from_db()
-    return watch_logs.look(detector, clock.now())
+    return look_logs.look(detector, clock.now())
 
 
 @pytest.fixture
@@ -99,9 +99,9 @@ def test_who_is_overtaken_by_another_worker_finds_and_stores_nothing(
 ) -> None:
     watch.wait(40)
     write(watch, "bank said {i} no", 6, service="payments", level="error", ago_s=30)
-    old = watched.remembered(learnt)
+    old = checkpoint.remembered(learnt)
     (found,) = look(learnt)
-    monkeypatch.setattr(watch_logs, "remembered", lambda _: old)
+    monkeypatch.setattr(look_logs, "remembered", lambda _: old)
     assert look(learnt) == []
     assert LogTemplate.objects.get(text="bank said <num> no").total == 6
     monkeypatch.undo()
@@ -111,8 +111,8 @@ def test_who_is_overtaken_by_another_worker_finds_and_stores_nothing(
 def test_a_flood_of_one_service_hides_no_other_and_is_no_surge(
     watch: Watch, learnt: Detector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch_logs, "_LINES", 60)
-    monkeypatch.setattr(watch_logs, "_LINES_EACH", 20)
+    monkeypatch.setattr(look_logs, "_LINES", 60)
+    monkeypatch.setattr(look_logs, "_LINES_EACH", 20)
     watch.wait(40)
     write(watch, "charged {i} EUR", 100, service="payments", level="info", ago_s=25)
     write(watch, "index {i} is broken", 6, service="search", level="error", ago_s=30)

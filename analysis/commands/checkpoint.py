@@ -17,7 +17,7 @@ FIRST_S = 900.0  # what is read before the first look, in seconds
 
 
 def remembered(detector: Detector) -> DetectorState | None:
-    return detector.states.filter(part=0).first()
+    return DetectorState.objects.filter(detector=detector).first()
 
 
 def remember(

@@ -3,7 +3,7 @@
 import pytest
 
 from airra.lib import clock
-from analysis.commands import watch_traces, watched
+from analysis.commands import checkpoint, look_traces
 from analysis.models import Connector, Detector
 from analysis.types import SignalFinding, Span, Trouble
 from tests.integration.analysis.conftest import Watch
@@ -31,7 +31,7 @@ def call(watch: Watch, *, ago_s: float, number: int = 5, bank_s: float = 0.1) ->
 
 def look(detector: Detector) -> list[SignalFinding]:
     detector.refresh_from_db()
-    return watch_traces.look(detector, clock.now())
+    return look_traces.look(detector, clock.now())
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_a_slow_partner_is_found_on_its_edge(watch: Watch, learnt: Detector) -> 
 
 
 def test_what_is_remembered_survives_a_restart_and_is_small(watch: Watch, learnt: Detector) -> None:
-    state = watched.remembered(learnt)
+    state = checkpoint.remembered(learnt)
     assert state is not None
     calls = [row for row in state.series if row["subject"][2] == "bank"]
     assert {row["subject"][0] for row in calls} == {
@@ -69,7 +69,7 @@ def test_a_span_is_counted_once_however_often_its_trace_is_read(
     watch: Watch, learnt: Detector
 ) -> None:
     def counted() -> float:
-        memory = watch_traces._restored(watched.remembered(learnt))
+        memory = look_traces._restored(checkpoint.remembered(learnt))
         one = next(
             o for s, o in memory.watched.items() if s.kind is Trouble.EDGE_ERRORS and s.caller
         )
@@ -86,9 +86,9 @@ def test_who_is_overtaken_by_another_worker_finds_nothing(
 ) -> None:
     watch.wait(60)
     call(watch, ago_s=40, number=8, bank_s=2.0)
-    old = watched.remembered(learnt)
+    old = checkpoint.remembered(learnt)
     assert look(learnt)
-    monkeypatch.setattr(watch_traces, "remembered", lambda _: old)
+    monkeypatch.setattr(look_traces, "remembered", lambda _: old)
     assert look(learnt) == []
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import structlog
 
 from airra.lib.db import Conflict
-from analysis.commands.watched import FIRST_S, no_longer, remember, remembered
+from analysis.commands.checkpoint import FIRST_S, no_longer, remember, remembered
 from analysis.models import Detector, DetectorState
 from analysis.perception.call_watch import LOOK_S, TraceMemory, Watched
 from analysis.perception.calls import Observed, Subject, observed

@@ -3,6 +3,15 @@
 Times are Unix seconds (float, UTC) inside engines; databases and templates use aware datetimes.
 """
 
+from analysis.types.cases import (
+    Case,
+    CaseAlert,
+    CaseLog,
+    CaseSpan,
+    Clue,
+    Diagnosis,
+    Suspect,
+)
 from analysis.types.conclusions import (
     CheckedClaim,
     ClaimDraft,
@@ -38,6 +47,8 @@ from analysis.types.ledger import (
     TemplateSpike,
     fact_from_json,
 )
+from analysis.types.progress import Cancelled, OnProgress, Progress, ProgressKind
+from analysis.types.providers import Guidance, Price, ProviderConfig, ProviderKind, TakeGuidance
 from analysis.types.telemetry import (
     Change,
     EventSource,
@@ -58,12 +69,19 @@ from analysis.types.telemetry import (
 __all__ = [
     "FACTS",
     "Breach",
+    "Cancelled",
+    "Case",
+    "CaseAlert",
+    "CaseLog",
+    "CaseSpan",
     "Change",
     "ChangeFact",
     "CheckedClaim",
     "ClaimDraft",
     "ClaimVerdict",
+    "Clue",
     "Custody",
+    "Diagnosis",
     "Edge",
     "EventSource",
     "EvidenceDraft",
@@ -71,6 +89,7 @@ __all__ = [
     "Fact",
     "Floats",
     "Frame",
+    "Guidance",
     "HypothesisDraft",
     "HypothesisState",
     "IncidentContext",
@@ -80,11 +99,17 @@ __all__ = [
     "Mechanism",
     "MetricSource",
     "Observation",
+    "OnProgress",
     "Onset",
     "Outcome",
     "PlatformEvent",
     "PlatformObject",
     "PlatformSource",
+    "Price",
+    "Progress",
+    "ProgressKind",
+    "ProviderConfig",
+    "ProviderKind",
     "Series",
     "SettledHypothesis",
     "Settlement",
@@ -92,6 +117,8 @@ __all__ = [
     "Span",
     "State",
     "Steady",
+    "Suspect",
+    "TakeGuidance",
     "TemplateSpike",
     "TraceSource",
     "Trouble",

@@ -1,0 +1,1 @@
+"""Root causes on labelled failures: `python -m benchmarks.rca --cases DIR --out predictions.jsonl`."""

@@ -1,1 +1,1 @@
-"""Root causes on labelled failures: `python -m benchmarks.rca --cases DIR --out predictions.jsonl`."""
+"""Root causes on labelled failures, by the offline reasoner over folders of cases."""

@@ -113,6 +113,6 @@ def _metrics(path: Path) -> tuple[Any, dict[tuple[str, str], Any]]:
         return np.empty(0), {}
     with gzip.open(path, "rt", newline="") as handle:
         rows = list(csv.reader(handle))
-    names = [tuple(column.split("|", 1)) for column in rows[0][1:]]
+    names = [column.split("|", 1) for column in rows[0][1:]]
     values = np.array([[float(cell) if cell else np.nan for cell in row] for row in rows[1:]])
-    return values[:, 0], {name: values[:, i + 1] for i, name in enumerate(names)}
+    return values[:, 0], {(c, m): values[:, i + 1] for i, (c, m) in enumerate(names)}

@@ -147,6 +147,9 @@ class EvidenceDraft:
     facts: Sequence[Fact] = ()
     view: str = ""
     duration_ms: int = 0
+    tool_version: int = 1
+    raw_sha256: str = ""  # of the full answer, before anything was cut or hidden
+    is_truncated: bool = False  # rows were left off, or the source's own limit cut them
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,14 @@ from analysis.types.ledger import (
     fact_from_json,
 )
 from analysis.types.progress import Cancelled, OnProgress, Progress, ProgressKind
-from analysis.types.providers import Guidance, Price, ProviderConfig, ProviderKind, TakeGuidance
+from analysis.types.providers import (
+    Capabilities,
+    Guidance,
+    Price,
+    ProviderConfig,
+    ProviderKind,
+    TakeGuidance,
+)
 from analysis.types.telemetry import (
     Change,
     EventSource,
@@ -69,6 +76,7 @@ from analysis.types.telemetry import (
 __all__ = [
     "FACTS",
     "Breach",
+    "Capabilities",
     "Cancelled",
     "Case",
     "CaseAlert",

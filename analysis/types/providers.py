@@ -23,6 +23,15 @@ class Price:
 
 
 @dataclass(frozen=True)
+class Capabilities:
+    """What a model behind a server can do, as a probe found it; vendors' models can do it all."""
+
+    tools: bool = True
+    parallel: bool = True  # several tools in one turn
+    schema: bool = True  # an answer held to a JSON schema
+
+
+@dataclass(frozen=True)
 class ProviderConfig:
     """One link of the chain; the offline reasoner stands behind the last one."""
 
@@ -37,6 +46,7 @@ class ProviderConfig:
     timeout_s: float = 120.0
     price: Price | None = None  # None: unknown, so money is not counted and the page says so
     retention: str = ""  # what the vendor keeps, and for how long, in words
+    capabilities: Capabilities = Capabilities()
 
 
 @dataclass(frozen=True)

@@ -91,8 +91,8 @@ class Answer:
             raise HttpError(Failure.MALFORMED, msg, status=self.status) from error
 
 
-class _Transport(httpx2.HTTPTransport):
-    """The library's own, on sockets that keep to our deadline."""
+class Transport(httpx2.HTTPTransport):
+    """The library's own, on sockets that keep to our deadline; for our clients only."""
 
     def __init__(self) -> None:
         super().__init__(verify=_trust())
@@ -137,7 +137,7 @@ class HttpClient:
                 timeout=timeout_s,
                 follow_redirects=False,
                 trust_env=False,
-                transport=_Transport(),
+                transport=Transport(),
             )
         except httpx2.InvalidURL as error:
             msg = f"{base_url!r} is no address: {error}"

@@ -3,6 +3,7 @@
 Times are Unix seconds (float, UTC) inside engines; databases and templates use aware datetimes.
 """
 
+from analysis.types.calls import Call, CallStatus, Estimate, Recorded, Tokens
 from analysis.types.cases import (
     Case,
     CaseAlert,
@@ -76,8 +77,10 @@ from analysis.types.telemetry import (
 __all__ = [
     "FACTS",
     "Breach",
-    "Capabilities",
+    "Call",
+    "CallStatus",
     "Cancelled",
+    "Capabilities",
     "Case",
     "CaseAlert",
     "CaseLog",
@@ -91,6 +94,7 @@ __all__ = [
     "Custody",
     "Diagnosis",
     "Edge",
+    "Estimate",
     "EventSource",
     "EvidenceDraft",
     "EvidenceStatus",
@@ -118,6 +122,7 @@ __all__ = [
     "ProgressKind",
     "ProviderConfig",
     "ProviderKind",
+    "Recorded",
     "Series",
     "SettledHypothesis",
     "Settlement",
@@ -128,6 +133,7 @@ __all__ = [
     "Suspect",
     "TakeGuidance",
     "TemplateSpike",
+    "Tokens",
     "TraceSource",
     "Trouble",
     "Weight",

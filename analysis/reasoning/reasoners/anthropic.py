@@ -18,10 +18,17 @@ from airra.lib.redact import redact
 from analysis.reasoning import prompts
 from analysis.reasoning.answer import Answer, drafts_of
 from analysis.reasoning.claims import operands_help
-from analysis.reasoning.gate import Gate, LeakStopped
+from analysis.reasoning.gate import Gate, Stopped
 from analysis.reasoning.ledger import Ledger
 from analysis.reasoning.reasoners.base import Proposal, ReasonerError, RunTool
-from analysis.types import IncidentContext, LedgerEntry
+from analysis.types import (
+    Call,
+    CallStatus,
+    IncidentContext,
+    LedgerEntry,
+    ProviderConfig,
+    ProviderKind,
+)
 
 MAX_TOKENS = 8000
 MAX_RESULT = 8000  # characters of one tool result
@@ -56,24 +63,34 @@ class AnthropicReasoner:
     ) -> None:
         self.name = f"anthropic:{model}"[:60]
         self._model, self._effort, self._max_turns = model, cast("Effort", effort), max_turns
-        self._gate = Gate()
+        provider = ProviderConfig(
+            self.name, ProviderKind.ANTHROPIC, model, effort, api_key, base_url
+        )
+        self._calls = 0
+        self._gate = Gate(on_call=self._count)
         self._client = anthropic.Anthropic(
             api_key=api_key,
             base_url=base_url or None,
             timeout=_TIMEOUT_S,
-            middleware=[self._gate],
+            http_client=self._gate.http_client(
+                provider, sdk=f"anthropic {anthropic.__version__}", prompt_version=prompts.VERSION
+            ),
         )
+
+    def _count(self, call: Call) -> None:
+        self._calls += call.status is not CallStatus.BLOCKED
 
     def propose(self, ctx: IncidentContext, ledger: Ledger, run_tool: RunTool) -> Proposal:
         """Rivals in the model's order. Raises `ReasonerError` when it gave none we can use."""
         talk = _Talk(ctx, ledger, run_tool)
         try:
-            while self._turn(talk):
-                pass
-            answer = self._answer(talk)
-        except (anthropic.APIError, LeakStopped) as error:
+            with self._gate.guard():
+                while self._turn(talk):
+                    pass
+                answer = self._answer(talk)
+        except (anthropic.APIError, Stopped) as error:
             raise ReasonerError(_why(error)) from error
-        return Proposal(drafts_of(answer, talk.ledger), {**talk.usage, "calls": self._gate.calls})
+        return Proposal(drafts_of(answer, talk.ledger), {**talk.usage, "calls": self._calls})
 
     def _ask(self, talk: "_Talk", **more: Any) -> Message:
         message: Message = self._client.messages.create(

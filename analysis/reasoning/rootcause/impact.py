@@ -1,0 +1,177 @@
+"""Impact arithmetic: where on the call graph the extra seconds and the failed calls begin.
+
+Extra seconds (calls x extra latency) and extra failures flow up the call graph. What a component
+adds is its own sum minus the sums of its callees; the cause is where the callees stop explaining
+the caller (`root-cause.md` §2).
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.reasoning.rootcause.flows import Flow, flows
+from analysis.reasoning.rootcause.shifts import RECENT, Frame, Series
+from analysis.types import Case, Clue
+
+_NOISE = 3.0  # usual excesses of a quiet window at which half of an excess is believed
+_LEAST = 0.02  # of the usual total: what a window may always be off by
+
+
+@dataclass(frozen=True)
+class Excess:
+    """Sums over the window: `total` of the component, `own` what its callees leave unexplained.
+
+    `noise` is the same sum in the windows before, at the edge of what is usual;
+    in seconds or calls.
+    """
+
+    total: float
+    own: float
+    noise: float
+    before: float
+    during: float
+    name: str
+
+    @property
+    def trust(self) -> float:
+        """0 for an excess within the noise, towards 1 far out of it."""
+        sure = max(self.total, 0.0) / self.noise
+        return sure / (sure + _NOISE)
+
+
+def clues(case: Case) -> list[Clue]:
+    """`slow_impact` and `failed_impact`: a component's own share of the alert's excess, 0 to 1."""
+    frame = Frame.of(case)
+    measured = flows(case)
+    found: list[Clue] = []
+    for feature, excesses in (
+        ("slow_impact", slowness(case, measured, frame)),
+        ("failed_impact", failures(case, measured, frame)),
+    ):
+        whole = _alerted(case, excesses)
+        for component, excess in excesses.items():
+            share = min(max(excess.own, 0.0) / whole, 1.0) if whole > 0 else 0.0
+            if share * excess.trust > 0.01:
+                found.append(_clue(component, feature, excess, share * excess.trust))
+    return found
+
+
+def slowness(case: Case, measured: Mapping[str, Flow], frame: Frame) -> dict[str, Excess]:
+    """Extra seconds of each component whose latency and calls are measured."""
+    sums = {
+        component: (
+            flow.latency_s,
+            flow.calls if flow.calls is not None else None,
+            flow.latency_name,
+        )
+        for component, flow in measured.items()
+        if flow.latency_s is not None
+    }
+    totals = {}
+    for component, (latency, calls, name) in sums.items():
+        weight = np.ones(len(latency)) if calls is None else calls
+        if excess := _excess(latency, weight, frame, name):
+            totals[component] = excess
+    return _unexplained(case, totals)
+
+
+def failures(case: Case, measured: Mapping[str, Flow], frame: Frame) -> dict[str, Excess]:
+    """Extra failed calls of each component whose failures are measured."""
+    totals = {}
+    for component, flow in measured.items():
+        if flow.failed is not None and (
+            excess := _excess(flow.failed, np.ones(len(flow.failed)), frame, flow.failed_name)
+        ):
+            totals[component] = excess
+    return _unexplained(case, totals)
+
+
+def _excess(values: Series, weight: Series, frame: Frame, name: str) -> Excess | None:
+    before = values[frame.before]
+    known = before[np.isfinite(before)]
+    during = np.isfinite(values[frame.during])
+    if not during.any():
+        return None
+    level = _level(known)
+    extra = (values - level) * weight
+    extra = np.where(np.isfinite(extra), extra, 0.0)
+    total = float(extra[frame.during].sum())
+    length = max(int(frame.during.sum()), 1)
+    usual = float(np.nanmedian(values[frame.before] * weight[frame.before])) if len(known) else 0.0
+    floor = _LEAST * abs(usual) * length + 1e-6
+    return Excess(
+        total=total,
+        own=total,
+        noise=_usual_excess(extra[frame.before], length) + floor,
+        before=level,
+        during=float(np.nanmean(values[frame.during])),
+        name=name,
+    )
+
+
+def _level(known: Series) -> float:
+    """The level before, or the level just before where the shift is older than the incident."""
+    if not len(known):
+        return 0.0
+    return max(float(np.median(known)), float(np.median(known[-RECENT:])))
+
+
+def _usual_excess(extra: Series, length: int) -> float:
+    """The sum over a window that one window in ten before the incident exceeded."""
+    if len(extra) < length:
+        return float(np.abs(extra).sum())
+    sums = np.convolve(extra, np.ones(length), mode="valid")
+    return float(np.quantile(np.abs(sums), 0.9))
+
+
+def _unexplained(case: Case, totals: Mapping[str, Excess]) -> dict[str, Excess]:
+    callees: dict[str, set[str]] = defaultdict(set)
+    for caller, callee in case.edges:
+        if caller != callee:
+            callees[caller].add(callee)
+    left = {}
+    for component, excess in totals.items():
+        explained = sum(
+            max(totals[callee].total, 0.0) for callee in callees[component] & set(totals)
+        )
+        left[component] = Excess(
+            total=excess.total,
+            own=excess.total - explained,
+            noise=excess.noise,
+            before=excess.before,
+            during=excess.during,
+            name=excess.name,
+        )
+    return left
+
+
+def _alerted(case: Case, excesses: Mapping[str, Excess]) -> float:
+    """The excess to be explained: the alert service's own, else the largest believed one."""
+    if case.alert_service in excesses:
+        return max(excesses[case.alert_service].total, 0.0)
+    return max((excess.total * excess.trust for excess in excesses.values()), default=0.0)
+
+
+def _clue(component: str, feature: str, excess: Excess, value: float) -> Clue:
+    return Clue(
+        component=component,
+        feature=feature,
+        value=value,
+        before=excess.before,
+        during=excess.during,
+        detail=excess.name,
+    )
+
+
+def quietness(case: Case) -> float:
+    """1 where the alert's own signals stay within their noise, 0 far out of it or not measured."""
+    frame = Frame.of(case)
+    measured = {case.alert_service: flow} if (flow := flows(case).get(case.alert_service)) else {}
+    found = [
+        excess.trust
+        for excesses in (slowness(case, measured, frame), failures(case, measured, frame))
+        for excess in excesses.values()
+    ]
+    return 1.0 - max(found) if found else 0.0

@@ -1,0 +1,66 @@
+"""The telemetry path: clues from metrics, spans and logs, fused into one ranking."""
+
+from collections.abc import Callable, Sequence
+
+from analysis.reasoning.rootcause import impact, resources
+from analysis.reasoning.rootcause.fusion import Weights, fuse, weights
+from analysis.reasoning.rootcause.signature import fault_type
+from analysis.types import Case, Clue, Diagnosis, Suspect
+
+PATH = "telemetry"
+
+# Each reads what it needs of the case and says nothing where that is missing.
+SOURCES: tuple[Callable[[Case], list[Clue]], ...] = (resources.clues, impact.clues)
+
+
+def diagnose(case: Case) -> Diagnosis:
+    """Ranks every candidate by all clues its telemetry gives. Never raises on missing data."""
+    return conclude(case, gather(case), weights(PATH))
+
+
+def gather(case: Case) -> list[Clue]:
+    return [clue for source in SOURCES for clue in source(case)]
+
+
+def conclude(case: Case, clues: Sequence[Clue], weighing: Weights) -> Diagnosis:
+    """The diagnosis the clues add up to; pure, so that a fit can call it with other weights."""
+    posterior = fuse(clues, case.candidates, weighing, null=null_features(case))
+    ranked = sorted(case.candidates, key=lambda name: (-posterior.of[name], name))
+    suspects = tuple(
+        Suspect(
+            component=name,
+            probability=posterior.of[name],
+            fault_type=fault_type(case, name, own := _own(clues, name)),
+            clues=own,
+        )
+        for name in ranked
+    )
+    best = suspects[0].probability if suspects else 0.0
+    return Diagnosis(
+        suspects=suspects,
+        none=posterior.none,
+        is_abstained=best < max(weighing.abstain_below, posterior.none),
+        evidence_path=PATH,
+        metrics=metrics(case, suspects),
+    )
+
+
+def null_features(case: Case) -> dict[str, float]:
+    """What speaks for "nothing is wrong here": the alert's own signal is not out of its noise."""
+    return {"alert_quiet": impact.quietness(case)}
+
+
+def metrics(case: Case, suspects: Sequence[Suspect]) -> tuple[tuple[str, str], ...]:
+    """What the clues rest on, as (component, metric): the best suspect's strongest first."""
+    named = [
+        (suspect.component, clue.detail)
+        for suspect in suspects[:5]
+        for clue in suspect.clues
+        if (suspect.component, clue.detail) in case.series
+    ]
+    return tuple(dict.fromkeys(named))
+
+
+def _own(clues: Sequence[Clue], component: str) -> tuple[Clue, ...]:
+    own = [clue for clue in clues if clue.component == component]
+    return tuple(sorted(own, key=lambda clue: (-clue.value, clue.feature, clue.detail)))

@@ -1,0 +1,16 @@
+"""Every clue that spans and logs give, from one reading of the traces.
+
+Features (0 to 1): `changed_events`, `stopped_event`, `only_stopped`, `new_event`, `new_error`
+(bags.py: code faults), `rpc_gap`, `rpc_gap_share` (spans.py: network, and starved of cpu),
+`self_time` (spans.py: cpu, slow code).
+"""
+
+from analysis.reasoning.rootcause import bags, spans
+from analysis.reasoning.rootcause.visits import visits_of
+from analysis.types import Case, Clue
+
+
+def clues(case: Case) -> list[Clue]:
+    """Clues from the traces of `case`; empty without spans on both sides of its start."""
+    visits = visits_of(case)
+    return [*bags.clues_of(visits, case), *spans.clues_of(visits, case)]

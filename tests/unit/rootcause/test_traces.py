@@ -1,0 +1,191 @@
+"""Clues from traces: who is slow, whose flow changed, and who only feels it."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.reasoning.rootcause import traces
+from analysis.reasoning.rootcause.spans import Shift, explained
+from analysis.reasoning.rootcause.visits import covered, visits_of
+from analysis.types import Case, CaseSpan, Clue
+from tests.unit.rootcause.traffic import Call, all_calls, case, renamed, shop
+
+
+def strongest(clues: list[Clue], feature: str) -> str | None:
+    of = [clue for clue in clues if clue.feature == feature]
+    return max(of, key=lambda clue: clue.value).component if of else None
+
+
+def features(clues: list[Clue], component: str) -> set[str]:
+    return {clue.feature for clue in clues if clue.component == component}
+
+
+def usual(_: int) -> Call:
+    return shop()
+
+
+def without_bank(_: int) -> Call:
+    """Pay throws after its first line: it neither calls the bank nor answers the front well."""
+    order = shop()
+    order.calls[1].calls = []
+    order.calls[1].logs.append(("ERROR", "p.Pay#40 no account for 17"))
+    order.logs = [("ERROR", "f.Front#99 order 3 failed")]
+    return order
+
+
+def test_nothing_is_said_of_traffic_that_did_not_change() -> None:
+    assert traces.clues(case(usual, usual)) == []
+
+
+def test_a_delayed_edge_names_the_end_that_explains_all_its_edges() -> None:
+    def delayed(_: int) -> Call:
+        order = shop(gap_s=0.302)
+        order.calls[1].calls[0].gap_s = 0.302
+        return order
+
+    clues = traces.clues(case(usual, delayed))
+    assert strongest(clues, "rpc_gap") == "pay"
+    assert features(clues, "pay") >= {"rpc_gap", "rpc_gap_share"}
+    assert "rpc_gap" not in features(clues, "bank") | features(clues, "front")
+
+
+def test_a_delayed_leaf_is_named_though_its_caller_shares_the_edge() -> None:
+    def delayed(_: int) -> Call:
+        order = shop()
+        order.calls[0].gap_s = 0.5
+        return order
+
+    clues = traces.clues(case(usual, delayed))
+    assert strongest(clues, "rpc_gap") == "stock"
+
+
+def test_own_time_is_told_from_time_spent_waiting() -> None:
+    clues = traces.clues(case(usual, lambda _: shop(own_s=0.4)))
+    assert strongest(clues, "self_time") == "pay"
+    assert features(clues, "front") == set()
+
+
+def test_the_service_that_stopped_a_flow_is_named_not_the_one_that_noticed() -> None:
+    clues = traces.clues(case(usual, without_bank))
+    assert strongest(clues, "changed_events") == "pay"
+    assert features(clues, "pay") >= {"changed_events", "stopped_event", "new_error"}
+    assert "changed_events" not in features(clues, "front") | features(clues, "bank")
+
+
+def test_spans_alone_show_a_flow_that_stops() -> None:
+    told = replace(case(usual, without_bank), logs=[])
+    clues = traces.clues(told)
+    assert strongest(clues, "only_stopped") == "pay"
+
+
+def test_a_log_site_that_always_spoke_and_is_silent() -> None:
+    def silent(_: int) -> Call:
+        order = shop()
+        order.calls[0].logs = []
+        return order
+
+    clues = traces.clues(case(usual, silent))
+    assert strongest(clues, "only_stopped") == "stock"
+    found = next(c for c in clues if c.feature == "only_stopped")
+    assert "s.Stock#7" in found.detail
+    assert (found.before, found.during) == (0.0, 1.0)
+
+
+def test_a_flow_that_recovers_is_no_clue() -> None:
+    mostly_failing = case(lambda i: usual(i) if i % 12 == 0 else without_bank(i), usual)
+    assert strongest(traces.clues(mostly_failing), "changed_events") is None
+
+
+def test_two_ways_that_both_were_usual_are_no_clue() -> None:
+    def either(i: int) -> Call:
+        return usual(i) if i % 2 else without_bank(i)
+
+    assert strongest(traces.clues(case(either, without_bank)), "changed_events") is None
+
+
+def test_logs_that_begin_with_the_incident_are_not_news() -> None:
+    told = case(usual, usual)
+    late = replace(told, logs=[entry for entry in told.logs if entry.at >= 0])
+    assert traces.clues(late) == []
+
+
+@pytest.mark.parametrize(
+    "emptied",
+    [
+        lambda c: replace(c, spans=[]),
+        lambda c: replace(c, window=None),
+        lambda c: replace(c, candidates=()),
+        lambda c: replace(c, spans=[s for s in c.spans if s.start >= 0]),
+        lambda c: replace(c, spans=[s for s in c.spans if s.start < 0]),
+    ],
+)
+def test_without_both_sides_there_is_nothing_to_say(emptied) -> None:  # type: ignore[no-untyped-def] # a lambda
+    assert traces.clues(emptied(case(usual, without_bank))) == []
+
+
+def test_an_orphan_and_a_span_that_is_its_own_parent_do_no_harm() -> None:
+    told = case(usual, without_bank)
+    odd = [
+        CaseSpan("t0", "x", "gone", "pay", "pay", -600.0, 0.1),
+        CaseSpan("t1", "y", "y", "bank", "charge", -580.0, 0.1),
+    ]
+    clues = traces.clues(replace(told, spans=[*told.spans, *odd]))
+    assert strongest(clues, "changed_events") == "pay"
+
+
+@given(st.permutations(["front", "stock", "pay", "bank"]), st.sampled_from(["z{}", "a-{}-svc"]))
+def test_names_do_not_matter(order: list[str], form: str) -> None:
+    told = case(usual, without_bank)
+    plain = ["front", "stock", "pay", "bank"]
+    names = {old: form.format(new) for old, new in zip(plain, order, strict=True)}
+    as_told = {(names[c.component], c.feature): c.value for c in traces.clues(told)}
+    again = {
+        (c.component, c.feature): c.value for c in traces.clues(renamed(told, names.__getitem__))
+    }
+    assert again == pytest.approx(as_told)
+
+
+@given(st.randoms(use_true_random=False))
+def test_the_order_of_rows_does_not_matter(random) -> None:  # type: ignore[no-untyped-def] # random.Random
+    told = case(usual, without_bank)
+    spans, logs = list(told.spans), list(told.logs)
+    random.shuffle(spans)
+    random.shuffle(logs)
+    as_told = {(c.component, c.feature): c.value for c in traces.clues(told)}
+    mixed: Case = replace(told, spans=spans, logs=logs)
+    assert {(c.component, c.feature): c.value for c in traces.clues(mixed)} == as_told
+
+
+def test_parallel_children_are_counted_once() -> None:
+    assert covered([(1.0, 3.0), (2.0, 4.0), (2.5, 2.6), (9.0, 12.0)], 0.0, 10.0) == 4.0
+
+
+@given(st.lists(st.tuples(st.floats(-5, 15), st.floats(-5, 15)), max_size=8))
+def test_covered_time_is_never_more_than_there_is(intervals: list[tuple[float, float]]) -> None:
+    total = covered(intervals, 0.0, 10.0)
+    assert 0.0 <= total <= 10.0
+    assert total <= sum(max(0.0, b - a) for a, b in intervals) + 1e-9
+
+
+def test_visits_follow_the_calls() -> None:
+    visits = visits_of(case(usual, usual))
+    first = [v for v in visits if v.trace_id == "t0"]
+    assert len(first) == len(list(all_calls(shop())))
+    pay = next(v for v in first if v.kind == ("pay", "pay"))
+    assert pay.caller is not None
+    assert pay.caller.kind == ("front", "order")
+    assert pay.gap_s == pytest.approx(0.002)
+    assert pay.own_s == pytest.approx(0.010)
+
+
+@given(st.floats(0.05, 3.0))
+def test_blame_goes_to_the_one_service_all_slow_edges_share(seconds: float) -> None:
+    def shift(a: str, b: str, by: float) -> Shift:
+        return Shift(frozenset((a, b)), "", by, 0.0, by, 2.0)
+
+    slow = [shift("a", "m", seconds), shift("m", "b", seconds), shift("m", "c", seconds)]
+    blame = explained([*slow, shift("a", "d", 0.0)])
+    assert set(blame) == {"m"}
+    assert blame["m"] == pytest.approx(seconds, rel=0.1)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from analysis.reasoning.rootcause import impact, resources
+from analysis.reasoning.rootcause import impact, resources, traces
 from analysis.reasoning.rootcause.fusion import Weights, fuse, weights
 from analysis.reasoning.rootcause.signature import fault_type
 from analysis.types import Case, Clue, Diagnosis, Suspect
@@ -10,7 +10,7 @@ from analysis.types import Case, Clue, Diagnosis, Suspect
 PATH = "telemetry"
 
 # Each reads what it needs of the case and says nothing where that is missing.
-SOURCES: tuple[Callable[[Case], list[Clue]], ...] = (resources.clues, impact.clues)
+SOURCES: tuple[Callable[[Case], list[Clue]], ...] = (resources.clues, impact.clues, traces.clues)
 
 
 def diagnose(case: Case) -> Diagnosis:

@@ -2,6 +2,7 @@
 
 from analysis.models.anomaly import Anomaly, Forecast
 from analysis.models.connector import Connector
+from analysis.models.course import InvestigationEvent, SharedInvestigation
 from analysis.models.detector import Detector, DetectorState, SeriesTuning
 from analysis.models.investigation import Claim, Evidence, Hypothesis, Investigation
 from analysis.models.logs import LogTemplate
@@ -18,8 +19,10 @@ __all__ = [
     "Forecast",
     "Hypothesis",
     "Investigation",
+    "InvestigationEvent",
     "LogTemplate",
     "PushedLine",
     "PushedSpan",
     "SeriesTuning",
+    "SharedInvestigation",
 ]

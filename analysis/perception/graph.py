@@ -64,6 +64,16 @@ class Graph:
                     waiting.append(caller)
         return min(len(seen) - 1, at_most)
 
+    def reach(self, service: str) -> set[str]:
+        """Services that feel this one: itself, its callers, and theirs."""
+        seen = {service}
+        waiting = deque([service])
+        while waiting:
+            for caller in self.callers(waiting.popleft()) - seen:
+                seen.add(caller)
+                waiting.append(caller)
+        return seen
+
     def with_trouble_below(self, troubled: Set[str]) -> set[str]:
         """Those of `troubled` that depend, directly or not, on another one of `troubled`.
 

@@ -57,6 +57,7 @@ from analysis.types.providers import (
     ProviderKind,
     TakeGuidance,
 )
+from analysis.types.suggestions import Suggestion
 from analysis.types.telemetry import (
     Change,
     EventSource,
@@ -130,6 +131,7 @@ __all__ = [
     "Span",
     "State",
     "Steady",
+    "Suggestion",
     "Suspect",
     "TakeGuidance",
     "TemplateSpike",

@@ -15,7 +15,8 @@ class ProgressKind(StrEnum):
     SPENT = "spent"  # payload: usd, tokens so far
     PROVIDER_SWITCHED = "provider_switched"
     REFUSAL = "refusal"
-    GUIDANCE = "guidance"  # an operator's note was taken in
+    NOTE = "note"  # an operator said something
+    GUIDANCE = "guidance"  # such a note was taken in
     SETTLED = "settled"
     CANCELLED = "cancelled"
 

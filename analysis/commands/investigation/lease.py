@@ -8,17 +8,22 @@ from django.db.models import F, Q
 from airra.lib import clock
 from airra.lib.db import Conflict
 from analysis.models import Investigation
+from analysis.types import Cancelled
 
 LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 5
 
 
 def claim(investigation: Investigation) -> bool:
-    """Take it up, unless somebody holds it."""
+    """Take it up, unless somebody holds it or an operator has cancelled it."""
     now = clock.now()
     is_free = Q(lease_until__isnull=True) | Q(lease_until__lte=now)
     claimed = Investigation.objects.filter(
-        is_free, pk=investigation.pk, state__in=Investigation.LIVE, attempts__lt=MAX_ATTEMPTS
+        is_free,
+        pk=investigation.pk,
+        state__in=Investigation.LIVE,
+        cancel_requested_at__isnull=True,
+        attempts__lt=MAX_ATTEMPTS,
     ).update(
         state=Investigation.State.RUNNING,
         lease_until=now + LEASE,
@@ -32,9 +37,19 @@ def claim(investigation: Investigation) -> bool:
 
 
 def still_ours(investigation: Investigation, **fields: Any) -> None:
-    """Renew the lease with `fields`. Raises `Conflict` when another attempt has taken over."""
-    kept = Investigation.objects.filter(
+    """Renew the lease with `fields`, in one UPDATE.
+
+    Raises `Cancelled` when an operator has stopped it, and `Conflict` when another attempt has
+    taken over.
+    """
+    ours = Investigation.objects.filter(
         pk=investigation.pk, state=Investigation.State.RUNNING, attempts=investigation.attempts
-    ).update(lease_until=clock.now() + LEASE, **fields)
-    if kept != 1:
-        raise Conflict(investigation, "attempts", investigation.attempts)
+    )
+    kept = ours.filter(cancel_requested_at__isnull=True).update(
+        lease_until=clock.now() + LEASE, **fields
+    )
+    if kept == 1:
+        return
+    if ours.exists():
+        raise Cancelled
+    raise Conflict(investigation, "attempts", investigation.attempts)

@@ -1,7 +1,4 @@
-"""One attempt: claim, gather, reason, settle."""
-
-from collections.abc import Mapping
-from typing import Any
+"""One attempt: claim, gather, reason, settle; or stop, because somebody said so."""
 
 import structlog
 from django.conf import settings
@@ -9,17 +6,17 @@ from django.conf import settings
 from airra.lib import metrics
 from airra.lib.db import Conflict
 from analysis.commands import topology
-from analysis.commands.collect import Tools
-from analysis.commands.investigation.lease import claim, still_ours
-from analysis.commands.investigation.ledger import Recorder
+from analysis.commands.investigation.attempt import Attempt
+from analysis.commands.investigation.lease import claim
 from analysis.commands.investigation.scene import context_of
 from analysis.commands.investigation.settle import settle
-from analysis.commands.investigation.start import CannotInvestigate, start
+from analysis.commands.investigation.start import consider
+from analysis.commands.investigation.stop import end_cancelled, is_too_late, withdraw
 from analysis.models import Investigation
 from analysis.reasoning.loop import Investigated, investigate
 from analysis.reasoning.reasoners.factory import reasoners_for
-from analysis.reasoning.scene import suspects
-from analysis.types import LedgerEntry
+from analysis.reasoning.reasoners.people import WithSuggestions
+from analysis.types import Cancelled, Progress, ProgressKind
 from incidents.commands import incident as incidents
 from incidents.lifecycle import State
 from incidents.models import Incident, TimelineEvent
@@ -30,14 +27,11 @@ Kind = TimelineEvent.Kind
 
 
 def run_for_incident(*, incident_id: str) -> None:
-    """The job: run the live investigation, or the first one of a fresh incident."""
+    """The job: run the live investigation, or begin the first one of its group if it is time."""
     incident = Incident.objects.select_related("workspace", "service").get(pk=incident_id)
     live = incident.investigations.filter(state__in=Investigation.LIVE).first()
     if live is None and not incident.investigations.exists():
-        try:
-            live = start(incident=incident)
-        except CannotInvestigate:
-            return
+        live = consider(incident)
     if live is not None:
         run(investigation_id=str(live.pk))
 
@@ -47,14 +41,21 @@ def run(*, investigation_id: str) -> None:
     investigation = Investigation.objects.select_related(
         "incident__workspace", "incident__service"
     ).get(pk=investigation_id)
+    if is_too_late(investigation):
+        withdraw(investigation)
+        return
     if not claim(investigation):
         return
     structlog.contextvars.bind_contextvars(incident=investigation.incident.key)
     try:
         with metrics.INVESTIGATION_SECONDS.time():
             _begin(investigation)
-            found = _search(investigation)
-            settle(investigation, found)
+            topology.learn_where_stale(investigation.incident.workspace)
+            attempt = Attempt(investigation, context_of(investigation.incident))
+            found = _search(investigation, attempt)
+            settle(investigation, found, missed=attempt.ear.missed())
+    except Cancelled:
+        end_cancelled(investigation)
     except Conflict:
         log.info("investigation_overtaken", investigation=investigation_id)
     finally:
@@ -65,37 +66,54 @@ def _begin(investigation: Investigation) -> None:
     incident = investigation.incident
     if incident.state == State.ANALYSING:
         return
-    by = investigation.requested_by
     incidents.move(
         incident=incident,
         to=State.ANALYSING,
         text="started the investigation",
         kind=Kind.ANALYSIS,
-        by=by,
+        by=investigation.requested_by,
         payload={"investigation": str(investigation.pk)},
     )
 
 
-def _search(investigation: Investigation) -> Investigated:
-    incident = investigation.incident
-    topology.learn_where_stale(incident.workspace)
-    ctx = context_of(incident)
-    tools = Tools(incident.workspace, ctx)
-    recorder = Recorder(investigation)
-
-    def run_tool(name: str, arguments: Mapping[str, Any]) -> LedgerEntry:
-        return recorder.store(tools.run(name, arguments))
-
-    return investigate(
-        ctx,
-        reasoners=reasoners_for(
-            api_key=settings.ANTHROPIC_API_KEY,
-            base_url=settings.ANTHROPIC_BASE_URL,
-            model=settings.ANTHROPIC_MODEL,
-            effort=settings.ANTHROPIC_EFFORT,
-            max_turns=settings.ANTHROPIC_MAX_TURNS,
-        ),
-        suspects=suspects,
-        run_tool=run_tool,
-        on_stage=lambda stage: still_ours(investigation, stage=stage),
+def _search(investigation: Investigation, attempt: Attempt) -> Investigated:
+    reasoners = reasoners_for(
+        api_key=settings.ANTHROPIC_API_KEY,
+        base_url=settings.ANTHROPIC_BASE_URL,
+        model=settings.ANTHROPIC_MODEL,
+        effort=settings.ANTHROPIC_EFFORT,
+        max_turns=settings.ANTHROPIC_MAX_TURNS,
     )
+    found = investigate(
+        attempt.ctx,
+        reasoners=[WithSuggestions(each, attempt.suggestions) for each in reasoners],
+        suspects=attempt.suspects,
+        run_tool=attempt.run_tool,
+        on_stage=lambda stage: attempt.tell(Progress(ProgressKind.STAGE, stage)),
+    )
+    attempt.tell(*_checked(found))
+    return found
+
+
+def _checked(found: Investigated) -> list[Progress]:
+    """Each rival, and each of its claims with what the data say."""
+    told: list[Progress] = []
+    for rank, rival in enumerate(found.settlement.hypotheses, 1):
+        draft = rival.draft
+        said = {"rank": rank, "entity": draft.entity, "origin": draft.origin, "state": rival.state}
+        told.append(Progress(ProgressKind.HYPOTHESIS_ADDED, draft.statement, said))
+        told += [
+            Progress(
+                ProgressKind.CLAIM_CHECKED,
+                claim.draft.statement,
+                {
+                    "rank": rank,
+                    "verdict": claim.verdict,
+                    "is_for": claim.draft.is_for,
+                    "explanation": claim.explanation,
+                    "evidence": list(claim.draft.evidence),
+                },
+            )
+            for claim in rival.claims
+        ]
+    return told

@@ -1,16 +1,17 @@
 """An investigation ends: in a settlement, all or nothing, or because it cannot go on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from django.db import transaction
 
 from airra.lib import clock, metrics
 from airra.lib.db import Conflict, compare_and_set
+from analysis.commands.investigation import course, share
 from analysis.commands.investigation.lease import MAX_ATTEMPTS, still_ours
 from analysis.models import Claim, Evidence, Hypothesis, Investigation
 from analysis.reasoning.loop import Investigated
 from analysis.signals import investigation_settled
-from analysis.types import HypothesisState, Outcome, SettledHypothesis
+from analysis.types import HypothesisState, Outcome, ProgressKind, SettledHypothesis
 from incidents.commands import audit, timeline
 from incidents.commands import incident as incidents
 from incidents.lifecycle import TRANSITIONS, State
@@ -20,8 +21,13 @@ Kind = TimelineEvent.Kind
 
 
 @transaction.atomic
-def settle(investigation: Investigation, found: Investigated) -> None:
-    """Hypotheses, claims, outcome and the story, all or nothing."""
+def settle(
+    investigation: Investigation, found: Investigated, *, missed: Sequence[str] = ()
+) -> None:
+    """Hypotheses, claims, outcome and the story, all or nothing.
+
+    `missed` are notes of operators that came when nobody asked for any more.
+    """
     settlement = found.settlement
     now = clock.now()
     still_ours(
@@ -51,11 +57,16 @@ def settle(investigation: Investigation, found: Investigated) -> None:
     payload = {"investigation": str(investigation.pk), "outcome": settlement.outcome}
     for note in found.notes:
         timeline.record(incident, Kind.PROBLEM, note[:300])
+    for note in missed:
+        text = f"“{note[:200]}” came too late to steer the investigation: look again with it"
+        timeline.record(incident, Kind.PROBLEM, text)
     count = len(settlement.hypotheses)
     text = f"ranked {count} hypotheses. {settlement.summary}" if count else settlement.summary
     timeline.record(incident, Kind.HYPOTHESES, text, payload=payload)
     audit.record("investigation.settled", target=investigation, after=payload)
     _attribute(incident, settlement.hypotheses)
+    course.append(investigation, ProgressKind.SETTLED, settlement.summary, payload=payload)
+    share.conclude(investigation)
     metrics.INVESTIGATIONS.labels(reasoner=found.reasoner, outcome=settlement.outcome).inc()
     for direction in ("input", "output", "cache_read"):
         tokens = found.usage.get(f"{direction}_tokens", 0)
@@ -131,5 +142,6 @@ def give_up(investigation: Investigation) -> None:
     metrics.INVESTIGATIONS.labels(reasoner=investigation.reasoner, outcome=failed).inc()
     incident = investigation.incident
     timeline.record(incident, Kind.PROBLEM, f"{reason}; a person has to look")
+    share.release_all(investigation, reason)
     if State.NO_SAFE_ACTION in TRANSITIONS[State(incident.state)]:
         incidents.move(incident=incident, to=State.NO_SAFE_ACTION, text=reason, kind=Kind.PROBLEM)

@@ -1,22 +1,31 @@
-"""An investigation begins: because an incident was opened, or because a person asks."""
+"""An investigation begins: because incidents were opened, or because a person asks.
+
+What belongs together is looked into once. AIRRA waits until the signals of a group have settled,
+leaves it alone for a while once it has been looked into, and begins only so many a minute; what
+waits keeps its place, for the sweep asks again.
+"""
 
 from datetime import timedelta
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.db.models import F
 
 from airra.lib import clock
 from airra.lib.jobs import Job, enqueue
-from analysis.models import Investigation
-from analysis.queries import source_reports
-from incidents.commands import audit
+from analysis.commands.investigation import course, share
+from analysis.models import Investigation, InvestigationEvent
+from analysis.perception.companions import ready_at
+from analysis.queries import companions, source_reports
+from analysis.types import ProgressKind
+from incidents.commands import audit, timeline
 from incidents.lifecycle import TRANSITIONS, State
-from incidents.models import Incident
+from incidents.models import Incident, TimelineEvent, Workspace
 from incidents.permissions import Permission
 from incidents.queries.access import require
 
-# Rates are averaged over half a minute: sooner, causes that show late look as if they were well.
-SIGNALS_SETTLE = timedelta(seconds=45)
+STARTS_A_MINUTE = 5
+_MINUTE = timedelta(minutes=1)
 _MAY_START = frozenset(s for s, after in TRANSITIONS.items() if State.ANALYSING in after) | {
     State.ANALYSING
 }
@@ -26,36 +35,102 @@ class CannotInvestigate(Exception):
     """The incident is past it; the message says why."""
 
 
-def start(*, incident: Incident, by: User | None = None) -> Investigation:
-    """Queue an investigation, or return the one that is live. Raises `CannotInvestigate`.
+def consider(incident: Incident) -> Investigation | None:
+    """Begin the investigation of the incident's group, or join the one that it has.
 
-    One that nobody asked for waits until the signals of the trouble have had time to show.
+    Returns what has begun, and nothing when it is too soon, when there are too many at once, or
+    when another investigation answers for this incident.
     """
+    now = clock.now()
+    with transaction.atomic():
+        _take_turn(incident.workspace)
+        if incident.investigations.exists() or companions.is_shared(incident):
+            return None
+        try:
+            _check(incident)
+        except CannotInvestigate:
+            return None
+        group = companions.group(incident)
+        if now.timestamp() < ready_at(group.members):
+            return None
+        known = companions.of_group([m.arrival.incident for m in group.members], now)
+        if known is not None:
+            share.join(incident, known, group)
+            return None
+        if companions.started_since(incident.workspace, now - _MINUTE) >= STARTS_A_MINUTE:
+            return None
+        return _begin(group)
+
+
+def _take_turn(workspace: Workspace) -> None:
+    """An UPDATE holds the row until commit on both databases: one decision at a time."""
+    Workspace.objects.filter(pk=workspace.pk).update(last_incident_number=F("last_incident_number"))
+
+
+def _begin(group: companions.Group) -> Investigation | None:
+    """The first of the group that nobody has looked into leads, and answers for the others."""
+    free = [m for m in group.members if _is_free(group.incidents[m.arrival.incident])]
+    leader = group.incidents[free[0].arrival.incident]
+    made = Investigation.objects.create(incident=leader)
+    audit.record("investigation.started", target=made)
+    for member in free[1:]:
+        share.share(made, group.incidents[member.arrival.incident], member.why)
+    if len(free) > 1:
+        others = ", ".join(member.arrival.key for member in free[1:][:5])
+        more = f" and {len(free) - 6} more" if len(free) > 6 else ""
+        timeline.record(
+            leader, TimelineEvent.Kind.ANALYSIS, f"looks into it together with {others}{more}"
+        )
+    return made
+
+
+def _is_free(incident: Incident) -> bool:
+    try:
+        _check(incident)
+    except CannotInvestigate:
+        return False
+    return not incident.investigations.exists() and not companions.is_shared(incident)
+
+
+def _check(incident: Incident) -> None:
     if source_reports.is_about_a_source(incident):
         msg = f"{incident.key} is about a source that AIRRA cannot read: mend the connection"
         raise CannotInvestigate(msg)
-    wait_until = None
-    if by is not None:
-        require(by, Permission.RESPOND, incident.workspace)
-    elif incident.started_at + SIGNALS_SETTLE > clock.now():
-        wait_until = incident.started_at + SIGNALS_SETTLE
     if State(incident.state) not in _MAY_START:
         msg = f"{incident.key} is {incident.state.replace('_', ' ')}: nothing to investigate now"
         raise CannotInvestigate(msg)
+
+
+def start(*, incident: Incident, by: User, note: str = "") -> Investigation:
+    """Queue an investigation because a person asks, or return the one that is live.
+
+    It carries on what people have put forward before, and `note` as guidance. Raises
+    `CannotInvestigate`.
+    """
+    _check(incident)
+    require(by, Permission.RESPOND, incident.workspace)
     try:
         with transaction.atomic():
-            made = Investigation.objects.create(
-                incident=incident,
-                requested_by=by,
-                lease_until=wait_until,
-                stage="Letting the signals settle" if wait_until else "",
-            )
+            made = Investigation.objects.create(incident=incident, requested_by=by)
             audit.record("investigation.started", target=made, by=by)
+            share.release_one(incident, f"{by.get_username()} asked for one of its own")
+            _carry_on(made)
     except IntegrityError:
         made = incident.investigations.get(state__in=Investigation.LIVE)
-        if by is not None:  # a person does not wait
-            Investigation.objects.filter(pk=made.pk, state=Investigation.State.QUEUED).update(
-                lease_until=None
-            )
+    if note.strip():
+        course.append(made, ProgressKind.NOTE, note.strip(), by=by)
     enqueue(Job.INVESTIGATE, incident_id=str(incident.pk))
     return made
+
+
+def _carry_on(made: Investigation) -> None:
+    """Hypotheses that people added to the one before are tested again."""
+    before = made.incident.investigations.exclude(pk=made.pk).order_by("-created_at").first()
+    if before is None:
+        return
+    for added in InvestigationEvent.objects.filter(
+        investigation=before, kind=ProgressKind.HYPOTHESIS_ADDED, author__isnull=False
+    ).select_related("author"):
+        course.append(
+            made, ProgressKind.HYPOTHESIS_ADDED, added.text, payload=added.payload, by=added.author
+        )

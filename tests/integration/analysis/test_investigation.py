@@ -71,9 +71,8 @@ def test_it_lets_the_signals_settle_unless_a_person_asks(watch: Watch) -> None:
     watch.detector("errors", "payments")
     fresh = make.incident(about=make.service("payments"), age_s=0)
     commands.run_for_incident(incident_id=str(fresh.pk))
-    run = fresh.investigations.get()
-    assert (run.state, run.stage) == ("queued", "Letting the signals settle")
-    commands.start(incident=fresh, by=make.person(Role.RESPONDER))
+    assert not fresh.investigations.exists()
+    run = commands.start(incident=fresh, by=make.person(Role.RESPONDER))
     commands.run_for_incident(incident_id=str(fresh.pk))
     run.refresh_from_db()
     assert run.state == Investigation.State.SETTLED
@@ -88,13 +87,13 @@ def test_a_viewer_may_not_start_one(trouble: Incident) -> None:
 def test_what_is_over_is_not_investigated(trouble: Incident) -> None:
     incidents.resolve(incident=trouble, resolution="gone")
     with pytest.raises(CannotInvestigate, match="resolved"):
-        commands.start(incident=trouble)
+        commands.start(incident=trouble, by=make.person(Role.RESPONDER))
 
 
 def test_the_second_worker_does_nothing_while_the_first_holds_the_lease(
     trouble: Incident,
 ) -> None:
-    run = commands.start(incident=trouble)
+    run = commands.start(incident=trouble, by=make.person(Role.RESPONDER))
     Investigation.objects.filter(pk=run.pk).update(
         state=Investigation.State.RUNNING, attempts=1, lease_until=clock.now() + LEASE
     )
@@ -105,7 +104,7 @@ def test_the_second_worker_does_nothing_while_the_first_holds_the_lease(
 def test_a_killed_attempt_is_taken_up_and_its_evidence_stays_apart(
     watch: Watch, trouble: Incident
 ) -> None:
-    run = commands.start(incident=trouble)
+    run = commands.start(incident=trouble, by=make.person(Role.RESPONDER))
     lost = LEASE.total_seconds() + 11
     Investigation.objects.filter(pk=run.pk).update(
         state=Investigation.State.RUNNING, attempts=1, lease_until=clock.now() + LEASE
@@ -136,7 +135,7 @@ def test_the_sweep_wakes_what_was_lost(
 
 
 def test_what_fails_again_and_again_is_handed_to_people(watch: Watch, trouble: Incident) -> None:
-    run = commands.start(incident=trouble)
+    run = commands.start(incident=trouble, by=make.person(Role.RESPONDER))
     incidents.move(incident=trouble, to=State.ANALYSING, text="started")
     Investigation.objects.filter(pk=run.pk).update(attempts=MAX_ATTEMPTS)
     watch.wait(11)

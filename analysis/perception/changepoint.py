@@ -32,6 +32,7 @@ class Shift:
     during: float
     magnitude: float  # deviations
     is_ramp: bool
+    until: float | None = None  # when it was back in its band for good; None while it is not
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ def locate(
         during=level + sign * float(reached),
         magnitude=threshold * float(reached) / half,
         is_ramp=is_ramp,
+        until=_back_at(run, half=half),
     )
 
 
@@ -136,6 +138,13 @@ def _onset(run: _Run, *, step_s: float) -> tuple[float, float, bool]:
             # What lies before the departure is drawn on by the line: unsure by all of it.
             return at, max(step_s, (crossed - at) / 2, departed - at), True
     return departed, max(step_s, (crossed - departed) / 2), False
+
+
+def _back_at(run: _Run, *, half: float) -> float | None:
+    """Where the last points, two at least, are in the band again: the first of them."""
+    out = np.flatnonzero(run.away > half)
+    back = int(out[-1]) + 1
+    return float(run.times[back]) if len(run.away) - back >= _MIN_DURING else None
 
 
 def _has_settled(away: Floats) -> bool:

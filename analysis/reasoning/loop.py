@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.reasoning import claims
+from analysis.reasoning import attacks, claims
 from analysis.reasoning.ledger import Ledger
 from analysis.reasoning.reasoners.base import Proposal, Reasoner, ReasonerError
 from analysis.reasoning.settle import Candidate, settle
@@ -83,7 +83,7 @@ def investigate(
         candidates,
         ledger,
         is_offline=reasoner.is_offline,
-        was_refuted=any(c.holding(is_for=False) for c in candidates) or len(candidates) > 1,
+        was_refuted=attacks.were_run(ledger),
     )
     return Investigated(
         ledger, settlement, reasoner.name, reasoner.prompt_version, proposal.usage, tuple(notes)
@@ -104,6 +104,7 @@ def _first_answer(
 
 
 def _checked(draft: HypothesisDraft, ledger: Ledger, ctx: IncidentContext) -> Candidate:
-    """Claims that cite nothing real are dropped here."""
+    """Claims that cite nothing real are dropped here; what code finds against it is added."""
+    draft = attacks.attacked(draft, ledger, ctx)
     checked = (claims.check(claim, ledger, ctx) for claim in draft.claims)
     return Candidate(draft, tuple(c for c in checked if c is not None))

@@ -34,7 +34,14 @@ class Scene:
 
     @cached_property
     def onsets(self) -> tuple[Onset, ...]:
-        return tuple(sorted(self.ledger.facts(Onset), key=lambda o: o.at))
+        """Of services that are known; tools also tell of single instances."""
+        found = [o for o in self.ledger.facts(Onset) if o.entity in self._known]
+        return tuple(sorted(found, key=lambda o: (o.at, o.entity, o.signal)))
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        ends = [name for edge in self.edges for name in (edge.src, edge.dst)]
+        return frozenset([*self.ctx.services, self.ctx.service, *ends])
 
     @cached_property
     def steady(self) -> frozenset[tuple[str, str]]:

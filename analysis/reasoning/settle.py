@@ -1,19 +1,30 @@
 """States, confidence and abstention: one pure function over checked claims (`reasoning.md` §3.6).
 
-score(h) = Σ weights of holding claims for it − Σ of those against it, each source capped; then a
-softmax over the rivals and "none of these", then the caps. The weights are start values, fitted on
-no data set; the caps say in words why a confidence is no higher.
+A claim adds an interval to the score of its hypothesis: what it is worth where its evidence
+answered, and from nothing to all it could be worth where evidence is gone, unanswered or written by
+outsiders. Confidence is the lower end of a softmax over the rivals and "none of these": this one at
+its worst, the rivals at their best. So, over fixed drafts and claims:
+
+- taking evidence away, or tainting it, never raises the confidence of a hypothesis that stands, and
+  never makes one supported;
+- one that was refuted may come back when what refuted it is gone, but never above `_UNTRIED_MAX`,
+  which is too little to be named;
+- a claim that fails adds nothing, whatever it was for.
+
+Weights are start values, fitted on no data set; the caps say in words why a confidence is no
+higher.
 """
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
+from analysis.reasoning.claims import most
 from analysis.reasoning.ledger import Ledger
 from analysis.types import (
     CheckedClaim,
     ClaimVerdict,
-    Custody,
     HypothesisDraft,
     HypothesisState,
     Outcome,
@@ -28,9 +39,11 @@ SOURCE_CAP = 2.5  # ten views of one metric count as little more than two
 ORDER_CAP = 2.0  # how far a reasoner's own ordering may move a rival
 MIN_CONFIDENCE = 0.45
 MIN_MARGIN = 0.10
+_REFUTED_SCORE = -3.0
 _REFUTED_MAX = 0.05
-_TEXT = frozenset({Custody.APP_TEXT, Custody.USER_INFLUENCED})
-_HOLDS = ClaimVerdict.HOLDS
+_UNTRIED_MAX = 0.40  # below MIN_CONFIDENCE: what it needs was not answered, so it is not named
+_WORTHLESS = frozenset({"judgement", "template_spike", "quote"})  # words, whoever wrote them
+_HOLDS, _FAILS = ClaimVerdict.HOLDS, ClaimVerdict.FAILS
 _S = HypothesisState
 
 
@@ -44,103 +57,171 @@ class Candidate:
     def holding(self, *, is_for: bool) -> list[CheckedClaim]:
         return [c for c in self.claims if c.verdict is _HOLDS and c.draft.is_for is is_for]
 
+    @cached_property
+    def support(self) -> list[CheckedClaim]:
+        """What counts for it: holds, over evidence that is all there and not for outsiders."""
+        return [c for c in self.holding(is_for=True) if not c.is_open and not c.is_tainted]
+
+    @cached_property
+    def strong(self) -> list[CheckedClaim]:
+        return [c for c in self.support if c.weight is not Weight.WEAK]
+
+    @cached_property
+    def necessary(self) -> list[CheckedClaim]:
+        return [c for c in self.claims if c.draft.is_for and c.draft.operands.get("necessary")]
+
+    @cached_property
+    def is_refuted(self) -> bool:
+        """Something it needs is not so, by evidence that is there and that no outsider wrote."""
+        return any(
+            c.verdict is _FAILS and not c.is_open and not c.is_tainted for c in self.necessary
+        )
+
+    @cached_property
+    def is_untried(self) -> bool:
+        """Something it needs rests on evidence that is gone, unanswered or tainted."""
+        return any(c.is_open or c.is_tainted for c in self.necessary)
+
+    @cached_property
+    def is_contradicted(self) -> bool:
+        """A strong claim against it stands, or may: only an answer takes it off the table."""
+        against = [c for c in self.claims if not c.draft.is_for]
+        return any(_worst(c) >= WEIGHTS[Weight.STRONG] for c in against)
+
+    @cached_property
+    def has_path(self) -> bool:
+        return any(c.draft.kind == "path" for c in self.support)
+
+    @cached_property
+    def is_tainted(self) -> bool:
+        """Outsiders can write what speaks for it: all of it, or a reason that would be strong."""
+        held = self.holding(is_for=True)
+        theirs = any(c.is_tainted and most(c.draft.kind) is not Weight.WEAK for c in held)
+        return theirs or (bool(held) and not self.strong and any(c.is_tainted for c in held))
+
 
 def settle(
     candidates: Sequence[Candidate], ledger: Ledger, *, is_offline: bool, was_refuted: bool
 ) -> Settlement:
-    """Rank and judge rivals. `was_refuted`: somebody tried to break the first one."""
-    states = [_state(candidate) for candidate in candidates]
-    shares = _shares([_score(c) for c in candidates])
+    """Rank and judge rivals. `was_refuted`: somebody, or code, tried to break the first one."""
+    shares, none = _shares(candidates)
     settled = [
-        _settled(c, state, share, ledger, is_offline=is_offline, was_refuted=was_refuted)
-        for c, state, share in zip(candidates, states, shares, strict=True)
+        _settled(c, share, ledger, is_offline=is_offline, was_refuted=was_refuted)
+        for c, share in zip(candidates, shares, strict=True)
     ]
-    settled.sort(key=lambda h: (-h.confidence, -_score_of(h), h.draft.entity, h.draft.mechanism))
+    settled.sort(key=_rank)
     ranked = tuple(settled)
-    outcome = _outcome(ranked, ledger)
+    lead = max(shares, default=0.0)
+    outcome = _outcome(ranked, ledger, is_none_ahead=none > lead)
     return Settlement(outcome, ranked, _summary(outcome, ranked), _questions(ranked, ledger))
 
 
 def is_decisive(candidate: Candidate) -> bool:
     """A telling platform state, or a path with a change or own shift and a healthy control."""
-    kinds = {c.draft.kind for c in candidate.holding(is_for=True)}
-    if any(c.weight is Weight.DECISIVE for c in candidate.holding(is_for=True)):
+    kinds = {c.draft.kind for c in candidate.support}
+    if any(c.weight is Weight.DECISIVE for c in candidate.support):
         return True
     return "path" in kinds and (
         {"change_preceded", "threshold"} <= kinds or {"threshold", "peer_normal"} <= kinds
     )
 
 
-def _capped_sum(claims: Iterable[CheckedClaim]) -> float:
-    by_source: dict[tuple[str, ...], float] = {}
-    for claim in claims:
-        by_source[claim.sources] = by_source.get(claim.sources, 0.0) + WEIGHTS[claim.weight]
-    return sum(min(total, SOURCE_CAP) for total in by_source.values())
+def _rank(settled: SettledHypothesis) -> tuple[float, float, str, str, str]:
+    draft = settled.draft
+    score = _score(Candidate(draft, settled.claims), at_best=False)
+    return -settled.confidence, -score, draft.entity, draft.mechanism, draft.statement
 
 
-def _score(candidate: Candidate) -> float:
+def _worth(claim: CheckedClaim) -> float:
+    return 0.0 if claim.draft.kind in _WORTHLESS else WEIGHTS[claim.weight]
+
+
+def _most(claim: CheckedClaim) -> float:
+    return 0.0 if claim.draft.kind in _WORTHLESS else WEIGHTS[most(claim.draft.kind)]
+
+
+def _worst(claim: CheckedClaim) -> float:
+    """The most that a claim may take away or add, given what is not known of it."""
+    if claim.is_open or claim.is_tainted:
+        return _most(claim)
+    return _worth(claim) if claim.verdict is _HOLDS else 0.0
+
+
+def _sure(claim: CheckedClaim) -> float:
+    """The least that it takes away or adds."""
+    is_sure = claim.verdict is _HOLDS and not claim.is_open and not claim.is_tainted
+    return _worth(claim) if is_sure else 0.0
+
+
+def _score(candidate: Candidate, *, at_best: bool) -> float:
+    """The upper or lower end of its log-odds against the others."""
+    if candidate.is_refuted:
+        return _REFUTED_SCORE
     order = max(-ORDER_CAP, min(ORDER_CAP, candidate.draft.score))
-    return (
-        _capped_sum(candidate.holding(is_for=True))
-        - _capped_sum(candidate.holding(is_for=False))
-        + order
-    )
+    speaks_for = [c for c in candidate.claims if c.draft.is_for]
+    against = [c for c in candidate.claims if not c.draft.is_for]
+    if at_best:
+        parts = _capped((c.sources, _worst(c)) for c in speaks_for)
+        parts += [-p for p in _capped((c.sources, _sure(c)) for c in against)]
+    else:
+        parts = _capped((c.sources, _sure(c)) for c in speaks_for)
+        parts += [-p for p in _capped((c.sources, _worst(c)) for c in against)]
+    return math.fsum([*parts, order])
 
 
-def _score_of(settled: SettledHypothesis) -> float:
-    return _score(Candidate(settled.draft, settled.claims))
+def _capped(parts: Iterable[tuple[tuple[str, ...], float]]) -> list[float]:
+    """What each source adds, none more than `SOURCE_CAP`."""
+    by_source: dict[tuple[str, ...], list[float]] = {}
+    for sources, worth in parts:
+        by_source.setdefault(sources, []).append(worth)
+    return [min(math.fsum(own), SOURCE_CAP) for own in by_source.values()]
 
 
-def _shares(scores: Sequence[float]) -> list[float]:
-    """Softmax over the rivals and "none of these"; what is left is the share of the unknown."""
-    everything = [*scores, NONE_OF_THESE]
-    top = max(everything)
-    powers = [math.exp(s - top) for s in everything]
-    return [p / sum(powers) for p in powers[:-1]]
+def _shares(candidates: Sequence[Candidate]) -> tuple[list[float], float]:
+    """Of each rival, itself at its worst and the others at their best; and of none of these."""
+    low = [_score(c, at_best=False) for c in candidates]
+    high = [_score(c, at_best=True) for c in candidates]
+    top = max([*high, NONE_OF_THESE])
+    none = math.exp(NONE_OF_THESE - top)
+    best = [math.exp(score - top) for score in high]
+    shares = []
+    for place, score in enumerate(low):
+        own = math.exp(score - top)
+        others = [other for at, other in enumerate(best) if at != place]
+        shares.append(own / math.fsum([own, none, *others]))
+    return shares, none / math.fsum([none, *(math.exp(score - top) for score in low)])
 
 
-def _state(candidate: Candidate) -> HypothesisState:
-    for claim in candidate.claims:
-        is_necessary = bool(claim.draft.operands.get("necessary"))
-        if is_necessary and claim.draft.is_for and claim.verdict is ClaimVerdict.FAILS:
-            return _S.REFUTED
-    strong = [c for c in candidate.holding(is_for=True) if c.weight is not Weight.WEAK]
-    independent = {source for c in strong for source in c.sources}
-    contradicted = [c for c in candidate.holding(is_for=False) if c.weight is not Weight.WEAK]
-    enough = is_decisive(candidate) or (len(strong) >= 2 and len(independent) >= 2)
-    if enough and _has_path(candidate) and not contradicted:
+def _state(candidate: Candidate, *, was_refuted: bool) -> HypothesisState:
+    if candidate.is_refuted:
+        return _S.REFUTED
+    if all(c.verdict is ClaimVerdict.UNCHECKABLE for c in candidate.claims):
+        return _S.PROPOSED
+    independent = {source for c in candidate.strong for source in c.sources}
+    enough = is_decisive(candidate) or (len(candidate.strong) >= 2 and len(independent) >= 2)
+    stands = not candidate.is_contradicted and not candidate.is_untried
+    if enough and candidate.has_path and stands and was_refuted:
         return _S.SUPPORTED
     return _S.INCONCLUSIVE
 
 
-def _has_path(candidate: Candidate) -> bool:
-    return any(c.draft.kind == "path" for c in candidate.holding(is_for=True))
-
-
-def _is_tainted(candidate: Candidate) -> bool:
-    held = candidate.holding(is_for=True)
-    return bool(held) and all(set(c.custody) <= _TEXT for c in held)
-
-
 def _settled(
-    candidate: Candidate,
-    state: HypothesisState,
-    share: float,
-    ledger: Ledger,
-    *,
-    is_offline: bool,
-    was_refuted: bool,
+    candidate: Candidate, share: float, ledger: Ledger, *, is_offline: bool, was_refuted: bool
 ) -> SettledHypothesis:
-    tainted = _is_tainted(candidate)
-    sources = {s for c in candidate.holding(is_for=True) for s in c.sources}
+    sources = {s for c in candidate.support for s in c.sources}
     rules = (
-        (state is _S.REFUTED, _REFUTED_MAX, "something it needs is not so"),
-        (tainted, 0.40, "only texts that others can write speak for it"),
+        (candidate.is_refuted, _REFUTED_MAX, "something it needs is not so"),
+        (candidate.is_untried, _UNTRIED_MAX, "something it needs could not be checked"),
+        (
+            not candidate.strong,
+            0.40,
+            "nothing strong that outsiders cannot write",
+        ),
         (not is_decisive(candidate), 0.50, "no decisive claim holds"),
-        (not _has_path(candidate), 0.55, "no verified path leads to the symptom"),
+        (not candidate.has_path, 0.55, "no verified path leads to the symptom"),
         (not was_refuted, 0.60, "nobody has tried to break it"),
         (len(sources) < 2, 0.60, "one source only"),
-        (bool(ledger.silent()), 0.65, "a source could not answer"),
+        (ledger.is_short(), 0.65, "a source could not answer"),
         (is_offline, 0.70, "the offline reasoner alone"),
     )
     capped = share
@@ -150,22 +231,26 @@ def _settled(
             capped = min(capped, limit)
             reasons.append(f"at most {limit:.0%}: {reason}")
     return SettledHypothesis(
-        candidate.draft, candidate.claims, state, round(capped, 4), tuple(reasons), tainted
+        draft=candidate.draft,
+        claims=candidate.claims,
+        state=_state(candidate, was_refuted=was_refuted),
+        confidence=round(capped, 4),
+        caps=tuple(reasons),
+        is_tainted=candidate.is_tainted,
     )
 
 
-def _outcome(ranked: Sequence[SettledHypothesis], ledger: Ledger) -> Outcome:
+def _outcome(
+    ranked: Sequence[SettledHypothesis], ledger: Ledger, *, is_none_ahead: bool
+) -> Outcome:
     answered = len(ledger.entries) - len(ledger.silent())
     if not answered:
-        return Outcome.BLOCKED if ledger.entries else Outcome.COULD_NOT_INVESTIGATE
+        return Outcome.BLOCKED if ledger.issued else Outcome.COULD_NOT_INVESTIGATE
     if not ranked:
-        return Outcome.BLOCKED if ledger.silent() else Outcome.INCONCLUSIVE
+        return Outcome.BLOCKED if ledger.is_short() else Outcome.INCONCLUSIVE
     best = ranked[0]
     margin = best.confidence - (ranked[1].confidence if len(ranked) > 1 else 0.0)
-    unexplained = 1.0 - sum(h.confidence for h in ranked)
-    # Caps move confidence to "none of these"; only what no cap explains is a reason to abstain.
-    led = unexplained > best.confidence and not best.caps
-    if best.confidence < MIN_CONFIDENCE or margin < MIN_MARGIN or led:
+    if best.confidence < MIN_CONFIDENCE or margin < MIN_MARGIN or is_none_ahead:
         return Outcome.INCONCLUSIVE
     if best.state is _S.SUPPORTED:
         return Outcome.ROOT_CAUSE_IDENTIFIED
@@ -187,10 +272,17 @@ def _summary(outcome: Outcome, ranked: Sequence[SettledHypothesis]) -> str:
 
 
 def _questions(ranked: Sequence[SettledHypothesis], ledger: Ledger) -> tuple[str, ...]:
-    """What would settle it: sources that were silent, then what the first two predict."""
+    """What would settle it: what was not answered, what hangs on it, what the first predict."""
     missing = [
         f"{e.draft.tool} had no answer ({e.draft.status}: {e.draft.summary[:120]})"
         for e in ledger.silent()
     ]
+    missing += [f"E{number} is gone from the ledger" for number in ledger.removed()]
+    hanging = [
+        f"Not checked, its evidence had no answer: {c.draft.statement[:200]}"
+        for h in ranked[:2]
+        for c in h.claims
+        if c.is_open
+    ]
     asked = [p for h in ranked[:2] for p in h.draft.predictions]
-    return tuple(dict.fromkeys([*missing, *asked]))[:6]
+    return tuple(dict.fromkeys([*missing, *hanging[:2], *asked]))[:6]

@@ -35,6 +35,7 @@ from analysis.types.findings import (
 )
 from analysis.types.ledger import (
     FACTS,
+    Background,
     ChangeFact,
     Custody,
     Edge,
@@ -43,6 +44,7 @@ from analysis.types.ledger import (
     Fact,
     LedgerEntry,
     Onset,
+    Points,
     State,
     Steady,
     TemplateSpike,
@@ -77,6 +79,7 @@ from analysis.types.telemetry import (
 
 __all__ = [
     "FACTS",
+    "Background",
     "Breach",
     "Call",
     "CallStatus",
@@ -118,6 +121,7 @@ __all__ = [
     "PlatformEvent",
     "PlatformObject",
     "PlatformSource",
+    "Points",
     "Price",
     "Progress",
     "ProgressKind",

@@ -69,7 +69,13 @@ class CheckedClaim:
     weight: Weight
     explanation: str
     sources: tuple[str, ...]  # of the cited evidence: ten views of one source count once
-    custody: tuple[Custody, ...]
+    custody: tuple[Custody, ...]  # of the evidence that the answer was found in
+    is_open: bool = False  # something it cites has no answer: more evidence could still turn it
+
+    @property
+    def is_tainted(self) -> bool:
+        """Outsiders can write what it rests on."""
+        return any(custody.is_theirs for custody in self.custody)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,11 @@ class Custody(StrEnum):
     USER_INFLUENCED = "user_influenced"
     HUMAN_GUIDANCE = "human_guidance"
 
+    @property
+    def is_theirs(self) -> bool:
+        """Whoever sends requests, or names things, can decide what stands there."""
+        return self in {Custody.APP_TEXT, Custody.USER_INFLUENCED}
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -50,6 +55,7 @@ class Onset(Fact):
     during: float
     unit: str = ""
     query: str = ""
+    until: float | None = None  # when it came back to where it was; None while it has not
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,33 @@ class Steady(Fact):
     entity: str
     signal: str
     level: float
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Background(Fact):
+    """The same look `earlier_s` before the incident: what shifts then as well is no sign of it."""
+
+    kind: ClassVar[str] = "background"
+    entity: str
+    signal: str
+    earlier_s: float
+    did_shift: bool
+    direction: str = ""
+    before: float = 0.0
+    during: float = 0.0
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Points(Fact):
+    """A signal as numbers, thinned out: Unix seconds and values, None where there is a gap."""
+
+    kind: ClassVar[str] = "points"
+    entity: str
+    signal: str
+    times: tuple[float, ...]
+    values: tuple[float | None, ...]
     unit: str = ""
 
 
@@ -120,7 +153,8 @@ class State(Fact):
 
 
 FACTS: dict[str, type[Fact]] = {
-    cls.kind: cls for cls in (Onset, Steady, ChangeFact, Edge, TemplateSpike, State)
+    cls.kind: cls
+    for cls in (Onset, Steady, Background, Points, ChangeFact, Edge, TemplateSpike, State)
 }
 
 
@@ -128,7 +162,7 @@ def fact_from_json(data: Mapping[str, Any]) -> Fact:
     """The fact a ledger row holds. Raises KeyError on an unknown kind."""
     cls = FACTS[str(data["kind"])]
     known = {f.name for f in fields(cls)}
-    return cls(**{k: v for k, v in data.items() if k in known})
+    return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items() if k in known})
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
 """What speaks for and against a hypothesis, as typed claims, and what would refute it."""
 
+import itertools
 from collections.abc import Iterator
 
 from airra.lib.quantities import quantity
-from analysis.reasoning.claims import ANY_CHANGE
+from analysis.reasoning.checkers.order import ANY_CHANGE
 from analysis.reasoning.scene import OWN, Scene
 from analysis.types import ChangeFact, ClaimDraft, Fact, Mechanism, Onset, State, Steady
 
@@ -87,13 +88,16 @@ def _triggered(scene: Scene, entity: str, trigger: ChangeFact | None) -> Iterato
 
 
 def _standing_on_path(scene: Scene, path: tuple[str, ...]) -> Iterator[ClaimDraft]:
+    """Cites what shows its edges, and the first shift of each service on it."""
+    steps = (scene.edge(*pair) or scene.edge(*pair[::-1]) for pair in itertools.pairwise(path))
+    firsts = (next(iter(scene.of(name)), None) for name in path)
     topology = [e.seq for e in scene.ledger.by_tool("get_topology")]
-    onsets = [e.seq for e in scene.ledger.by_tool("get_onsets")]
+    cited = (*topology[:1], *_cite(scene, *(f for f in (*steps, *firsts) if f is not None)))
     words = " → ".join(path) if len(path) > 1 else f"the symptom is on {path[0]} itself"
     yield ClaimDraft(
         "path",
         f"the way to the symptom: {words}",
-        (*topology[:1], *onsets[:1]),
+        tuple(dict.fromkeys(cited)),
         {"path": list(path)},
     )
 

@@ -1,18 +1,22 @@
 """Each kind of claim is re-computed from facts: holds, fails, or cannot be checked."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.reasoning.claims import ANY_CHANGE, KINDS, check, operands_help
+from analysis.reasoning.checkers.order import ANY_CHANGE
+from analysis.reasoning.claims import KINDS, check, operands_help
 from analysis.reasoning.ledger import Ledger
 from analysis.types import (
     CheckedClaim,
     ClaimDraft,
     ClaimVerdict,
     EvidenceStatus,
+    LedgerEntry,
+    Points,
     State,
     TemplateSpike,
     Weight,
@@ -202,3 +206,128 @@ def test_whatever_a_model_claims_the_checker_answers(kind: str, operands: dict[s
     found = check(ClaimDraft(kind, "", (1, 2, 3), operands), known, context())
     assert found is not None
     assert found.verdict in ClaimVerdict
+
+
+def points(*values: float | None) -> Points:
+    times = tuple(T0 + 60 * i for i in range(len(values)))
+    return Points("front", "errors", times, values)
+
+
+@pytest.mark.parametrize(
+    ("values", "for_s", "expected"),
+    [
+        ((1, 9, 9, 9), 120, HOLDS),
+        ((9, 1, 9, 9), 120, FAILS),
+        ((9, None, 9, 9), 120, FAILS),
+        ((1, 9, 1, 1), 0, HOLDS),
+        ((1, 1, 1, 1), 0, FAILS),
+    ],
+    ids=["long enough", "broken off", "a gap is no proof", "one point is enough", "never"],
+)
+def test_how_long_it_lasted_is_recomputed_from_the_points(
+    values: tuple[float | None, ...], for_s: float, expected: ClaimVerdict
+) -> None:
+    known = ledger(entry(1, "query_metrics", points(*values)))
+    operands = {"entity": "front", "signal": "errors", "op": ">", "value": 5, "for_s": for_s}
+    assert verdict("threshold", known, (1,), **operands) is expected
+
+
+def test_how_long_it_lasted_cannot_be_told_without_points() -> None:
+    operands = {"entity": "front", "signal": "errors", "op": ">", "value": 5, "for_s": 60}
+    assert verdict("threshold", usual(onset("front", "errors")), (3,), **operands) is UNCHECKABLE
+
+
+@pytest.mark.parametrize(
+    ("until", "undone_at", "expected"),
+    [(200, 100, HOLDS), (200, 300, FAILS), (4000, 100, FAILS), (None, 100, FAILS)],
+    ids=["after the undo", "before it", "much later", "not at all"],
+)
+def test_recovered_after(until: float | None, undone_at: float, expected: ClaimVerdict) -> None:
+    end = None if until is None else T0 + until
+    shift = replace(onset("front", "errors"), until=end)
+    known = usual(shift, changes=[change("front", undone_at)])
+    operands = {"entity": "front", "signal": "errors", "change": "c1"}
+    assert verdict("recovered_after", known, (2, 3), **operands) is expected
+
+
+@pytest.mark.parametrize(
+    ("peers", "expected"),
+    [(["middle", "store"], HOLDS), (["middle", "bank"], FAILS), (["middle", "search"], FAILS)],
+    ids=["both calm", "one shifted too", "one was not looked at"],
+)
+def test_named_peers_decide(peers: list[str], expected: ClaimVerdict) -> None:
+    calm = (steady(name, "cpu") for name in ("middle", "store"))
+    known = usual(onset("front", "cpu"), onset("bank", "cpu"), *calm)
+    operands = {"entity": "front", "signal": "cpu", "peers": peers}
+    assert verdict("peer_normal", known, (3,), **operands) is expected
+
+
+@pytest.mark.parametrize(
+    ("change_", "expected"),
+    [
+        ({}, HOLDS),
+        ({"coverage": 0.8}, UNCHECKABLE),
+        ({"status": EvidenceStatus.PARTIAL}, UNCHECKABLE),
+        ({"status": EvidenceStatus.NO_DATA}, UNCHECKABLE),
+        ({"is_truncated": True}, UNCHECKABLE),
+        ({"arguments": {"service": "store"}}, UNCHECKABLE),
+        ({"arguments": {"service": "front"}}, HOLDS),
+    ],
+    ids=["in full", "in part", "partial", "no data", "cut", "about another", "about it"],
+)
+@pytest.mark.parametrize("what", ["change", "template", "shift"])
+def test_only_a_full_answer_says_that_nothing_is_there(
+    what: str, change_: dict[str, Any], expected: ClaimVerdict
+) -> None:
+    tool = {"change": "list_changes", "template": "search_logs", "shift": "get_onsets"}[what]
+    facts = [steady("front", "errors")] if what == "shift" else []
+    one = entry(1, tool, *facts)
+    known = ledger(LedgerEntry(1, replace(one.draft, **change_)))
+    operands = {"entity": "front", "what": what, "signal": "errors"}
+    assert verdict("absence", known, (1,), **operands) is expected
+
+
+@pytest.mark.parametrize(
+    ("value", "claimed", "weight"),
+    [
+        ("OOMKilled", {"op": "==", "value": "OOMKilled"}, Weight.DECISIVE),
+        ("Running", {"op": "==", "value": "Running"}, Weight.STRONG),
+        ("-2", {"op": "<=", "value": 0}, Weight.STRONG),
+    ],
+    ids=["names the fault", "a state of health", "a number of another field"],
+)
+def test_states_may_be_words(value: str, claimed: dict[str, Any], weight: Weight) -> None:
+    known = ledger(entry(1, "get_resource_state", State("front", "reason", value, T0)))
+    found = checked("state", known, (1,), entity="front", field="reason", **claimed)
+    assert (found.verdict, found.weight) == (HOLDS, weight)
+
+
+def test_an_expired_certificate_is_decisive() -> None:
+    expired = State("front", "certificate_days_left", "-3", T0)
+    known = ledger(entry(1, "run_diagnostic", expired))
+    operands = {"entity": "front", "field": "certificate_days_left", "op": "<=", "value": 0}
+    assert checked("state", known, (1,), **operands).weight is Weight.DECISIVE
+
+
+def test_guidance_proves_nothing() -> None:
+    known = ledger(entry(1, "similar_incidents", view="it was the disk of store"))
+    assert verdict("quote", known, (1,), text="it was the disk of store") is UNCHECKABLE
+
+
+def test_a_claim_has_the_custody_of_what_its_answer_stands_in() -> None:
+    spike = TemplateSpike("front", "KeyError", "error", 40, 0.0, T0, is_new=True)
+    known = ledger(entry(1, "get_onsets", onset("front", "errors")), entry(2, "search_logs", spike))
+    shift = {"entity": "front", "signal": "errors", "op": ">", "value": 5}
+    assert not checked("threshold", known, (1, 2), **shift).is_tainted
+    assert checked("template_spike", known, (1, 2), entity="front", template="KeyError").is_tainted
+
+
+def test_a_claim_over_an_unanswered_or_removed_entry_is_open() -> None:
+    shift = {"entity": "front", "signal": "errors", "op": ">", "value": 5}
+    there = entry(1, "get_onsets", onset("front", "errors"))
+    silent = entry(2, "get_traces", status=EvidenceStatus.ERROR)
+    assert not checked("threshold", ledger(there), (1,), **shift).is_open
+    assert checked("threshold", ledger(there, silent), (1, 2), **shift).is_open
+    assert checked("threshold", Ledger((there,), issued=3), (1, 3), **shift).is_open
+    # A number that was never given is an invention, and adds nothing to the real one.
+    assert not checked("threshold", ledger(there), (1, 99), **shift).is_open

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from analysis.reasoning.ledger import Ledger
+from analysis.reasoning.toolbox import tool_named
 from analysis.types import (
     ChangeFact,
-    Custody,
     Edge,
     EvidenceDraft,
     EvidenceStatus,
@@ -17,14 +17,7 @@ from analysis.types import (
 )
 
 T0 = 1_000_000.0
-CUSTODY = {
-    "get_topology": Custody.TRACE,
-    "list_changes": Custody.CHANGE_SYSTEM,
-    "get_onsets": Custody.APP_METRIC,
-    "get_resource_state": Custody.PLATFORM_API,
-    "search_logs": Custody.APP_TEXT,
-    "get_traces": Custody.TRACE,
-}
+METRICS = frozenset({"get_onsets", "get_resource_state", "query_metrics", "compare_peers"})
 
 
 def edge(src: str, dst: str, *, age_s: float = 60.0, slow: bool = False) -> Edge:
@@ -98,13 +91,13 @@ def entry(
     draft = EvidenceDraft(
         tool=tool,
         arguments={},
-        source="metrics" if tool in {"get_onsets", "get_resource_state"} else tool,
+        source="metrics" if tool in METRICS else tool,
         native_query="",
         window=(T0 - 900, T0 + 300),
         status=status,
         coverage=coverage,
         summary=tool,
-        custody=CUSTODY[tool],
+        custody=tool_named(tool).custody,
         facts=facts,
         view=view,
     )

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
-from analysis.reasoning.rootcause import telemetry
+from analysis.reasoning.rootcause import storms, telemetry
 from analysis.types import Case, Diagnosis
 
 # (is this evidence there, how it is reasoned about): the first that applies diagnoses the case.
 PATHS: tuple[tuple[Callable[[Case], bool], Callable[[Case], Diagnosis]], ...] = (
+    (lambda case: bool(case.alerts) and not case.series, storms.diagnose),
     (lambda case: True, telemetry.diagnose),
 )
 

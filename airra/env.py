@@ -114,3 +114,9 @@ def referenced_secret(ref: str) -> str:
         msg = f"{ref!r} would be AIRRA_SECRET_KEY, which signs sessions: choose another name"
         raise EnvError(msg)
     return secret(f"AIRRA_SECRET_{key}")
+
+
+def for_child(**changes: str) -> dict[str, str]:
+    """The environment of a process of our own, with `changes`; an empty value takes one away."""
+    both = {**os.environ, **changes}  # noqa: TID251 - this module is where it is read
+    return {name: value for name, value in both.items() if value or name not in changes}

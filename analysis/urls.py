@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from analysis.views import detectors, hypotheses, preview, signals, sources
+from analysis.views import detectors, evaluation, hypotheses, preview, signals, sources
 
 app_name = "analysis"
 urlpatterns = [
@@ -12,6 +12,7 @@ urlpatterns = [
     path("incidents/<str:key>/signals.json", signals.signals_json, name="signals-json"),
     path("hypotheses/<uuid:hypothesis_id>/confirm/", hypotheses.confirm, name="confirm"),
     path("hypotheses/<uuid:hypothesis_id>/rule-out/", hypotheses.rule_out, name="rule-out"),
+    path("evaluation/", evaluation.evaluation, name="evaluation"),
     path("detectors/", detectors.detectors, name="detectors"),
     path("detectors/<uuid:detector_id>/", detectors.detector, name="detector"),
     path("detectors/<uuid:detector_id>/settings/", detectors.tune, name="tune"),

@@ -5,9 +5,11 @@ import asyncio
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from lab.client import LabClient, LabError
 from lab.faults import CATALOGUE
+from lab.frozen import NotAWorld, write
 from lab.jsontypes import JSON
 from lab.settings import from_env, read_env
 
@@ -19,7 +21,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(words)
     commands: dict[str, Callable[[argparse.Namespace], int]] = {
         "run": _run, "inject": _inject, "faults": _faults, "heal": _heal, "status": _status,
-        "check": _check,
+        "check": _check, "freeze": _freeze, "serve": _serve,
     }  # fmt: skip
     try:
         return commands[arguments.command](arguments)
@@ -47,7 +49,14 @@ def _parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="how the shop fares")
     check = commands.add_parser("check", help="inject and repair every fault, and see it work")
     check.add_argument("only", nargs="*", metavar="FAULT", help="only these faults")
-    for talking in (inject, heal, status):
+    freeze = commands.add_parser("freeze", help="write what the shop has told so far to a file")
+    freeze.add_argument("out", type=Path, metavar="FILE.json.gz")
+    freeze.add_argument("--since", type=float, default=0.0, help="Unix seconds")
+    frozen = commands.add_parser("serve", help="answer the read APIs from frozen worlds")
+    frozen.add_argument("worlds", nargs="+", type=Path, metavar="FILE.json.gz")
+    frozen.add_argument("--host", default="127.0.0.1")
+    frozen.add_argument("--port", type=int, default=0)
+    for talking in (inject, heal, status, freeze):
         talking.add_argument("--url", default=_url(), help="of the running lab")
     check.add_argument("--url", default="", help="of a running lab; without it a new one is run")
     check.add_argument("--secret", help="of the control API [LAB_CONTROL_SECRET]")
@@ -79,6 +88,25 @@ def _inject(arguments: argparse.Namespace) -> int:
     body: JSON = {"fault": arguments.fault, "service": arguments.service, "pace": arguments.pace}
     row = _client(arguments).post("/lab/faults", body)
     sys.stdout.write(f"{row['fault']} injected into {row['service']}\n")
+    return 0
+
+
+def _freeze(arguments: argparse.Namespace) -> int:
+    world = _client(arguments).get(f"/lab/world?since={arguments.since}")
+    write(arguments.out, world)
+    size = arguments.out.stat().st_size // 1024
+    sys.stdout.write(f"{arguments.out}: {len(world['metrics'])} series, {size} KiB\n")
+    return 0
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from lab.museum import serve  # noqa: PLC0415 - only `serve` needs a server
+
+    try:
+        asyncio.run(serve(arguments.worlds, host=arguments.host, port=arguments.port))
+    except NotAWorld as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     return 0
 
 

@@ -6,6 +6,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
+from aiohttp import web
+
 from lab.jsontypes import JSON
 
 
@@ -124,3 +126,8 @@ _TABLE: Final = (
 )  # fmt: skip
 
 CATALOGUE: Final[Mapping[str, Fault]] = MappingProxyType({fault.name: fault for fault in _TABLE})
+
+
+async def catalogue(_request: web.Request) -> web.Response:
+    """`GET /lab/faults/catalog`."""
+    return web.json_response({"faults": [fault.as_json() for fault in CATALOGUE.values()]})

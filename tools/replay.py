@@ -58,12 +58,14 @@ def report() -> dict[str, object]:
     incidents = [
         {
             "opened_at": incident.opened_at.isoformat(),
+            "started_at": incident.started_at.timestamp(),
             "title": incident.title,
+            "service": incident.service.name if incident.service else "",
             "severity": incident.severity,
             "is_predicted": incident.is_predicted,
             "reason": incident.grouping_reason,
         }
-        for incident in Incident.objects.order_by("opened_at")
+        for incident in Incident.objects.select_related("service").order_by("opened_at")
     ]
     anomalies = [
         {

@@ -14,7 +14,16 @@ from incidents.queries.shell import Desk, desks
 from incidents.views.account import THEMES
 from remediation.queries.approval_queue import waiting_per_workspace
 
-SECTIONS = ("incidents", "approvals", "services", "detectors", "sources", "audit", "account")
+SECTIONS = (
+    "incidents",
+    "approvals",
+    "services",
+    "detectors",
+    "sources",
+    "evaluation",
+    "audit",
+    "account",
+)
 
 
 @dataclass

@@ -4,6 +4,7 @@ from analysis.models.anomaly import Anomaly, Forecast
 from analysis.models.connector import Connector
 from analysis.models.course import InvestigationEvent, SharedInvestigation
 from analysis.models.detector import Detector, DetectorState, SeriesTuning
+from analysis.models.evaluation import Evaluation
 from analysis.models.investigation import Claim, Evidence, Hypothesis, Investigation
 from analysis.models.logs import LogTemplate
 from analysis.models.pushed import Feed, PushedLine, PushedSpan
@@ -14,6 +15,7 @@ __all__ = [
     "Connector",
     "Detector",
     "DetectorState",
+    "Evaluation",
     "Evidence",
     "Feed",
     "Forecast",

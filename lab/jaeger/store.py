@@ -72,6 +72,12 @@ class TraceStore:
             if any(start_us <= span.started_us <= end_us for span in spans):
                 yield trace_id, spans
 
+    def oldest_first(self, start_us: float) -> Iterator[tuple[str, list[Span]]]:
+        """Traces of which no span began before `start_us`."""
+        for trace_id, spans in self._traces.items():
+            if all(span.started_us >= start_us for span in spans):
+                yield trace_id, spans
+
     def _drop_oldest(self) -> None:
         _, spans = self._traces.popitem(last=False)
         self._count -= len(spans)

@@ -5,7 +5,8 @@ import time
 from aiohttp import web
 
 from lab.control.api import Chaos, ControlApi
-from lab.faults import CATALOGUE
+from lab.faults import catalogue
+from lab.frozen import World, freeze
 from lab.jsontypes import JSON
 from lab.prom.exposition import render
 from lab.stamps import unix_seconds
@@ -28,25 +29,16 @@ class LabApi:
 
     def routes(self) -> list[web.RouteDef]:
         return [
-            web.get("/changes", self._changes),
+            web.get("/lab/world", self._world),
             web.get("/metrics", self._metrics),
             web.get("/-/ready", self._ready),
             web.get("/lab/status", self._show_status),
             web.get("/lab/faults", self._faults),
-            web.get("/lab/faults/catalog", self._catalogue),
+            web.get("/lab/faults/catalog", catalogue),
             web.post("/lab/faults", self._inject),
             web.post("/lab/heal", self._heal),
             web.post("/lab/chaos", self._set_chaos),
         ]
-
-    async def _changes(self, request: web.Request) -> web.Response:
-        try:
-            since = unix_seconds(request.query.get("since") or "0")
-            until = unix_seconds(request.query.get("until") or str(time.time()))
-        except ValueError as exc:
-            return _error(400, f"since and until are Unix seconds or RFC 3339: {exc}")
-        found = self._fleet.changes.between(since, until)
-        return web.json_response({"changes": [change.as_json() for change in found]})
 
     async def _metrics(self, request: web.Request) -> web.Response:
         with_timestamps = request.query.get("timestamps") == "1"
@@ -65,9 +57,6 @@ class LabApi:
     async def _faults(self, _request: web.Request) -> web.Response:
         rows = [injection.as_json() for injection in self._injector.injections]
         return web.json_response({"faults": rows})
-
-    async def _catalogue(self, _request: web.Request) -> web.Response:
-        return web.json_response({"faults": [fault.as_json() for fault in CATALOGUE.values()]})
 
     async def _inject(self, request: web.Request) -> web.StreamResponse:
         is_form = request.content_type != "application/json"
@@ -91,6 +80,17 @@ class LabApi:
         if request.content_type == "application/x-www-form-urlencoded":
             raise web.HTTPSeeOther("/")
         return web.json_response({"healed": True})
+
+    async def _world(self, request: web.Request) -> web.Response:
+        try:
+            since = unix_seconds(request.query.get("since") or "0")
+        except ValueError as exc:
+            return _error(400, f"since is Unix seconds or RFC 3339: {exc}")
+        injected = [injection.as_json() for injection in self._injector.injections]
+        stores = self._telemetry
+        about = {"frozen_at": time.time(), "injected": injected}
+        world = World(about, stores.database, stores.logs, stores.traces, self._fleet.changes)
+        return web.json_response(freeze(world, since=since))  # the shop waits: it tells nothing now
 
     async def _set_chaos(self, request: web.Request) -> web.Response:
         row = await _json(request)

@@ -20,6 +20,7 @@ from lab.page.guard import guard
 from lab.prom.api import PrometheusApi
 from lab.settings import Settings
 from lab.supervisor.api import LabApi
+from lab.supervisor.changes import ChangesApi
 from lab.supervisor.fleet import Fleet
 from lab.supervisor.injection import Injector
 from lab.supervisor.scraper import Scraper
@@ -49,6 +50,7 @@ def make_lab(settings: Settings) -> Lab:
         PrometheusApi(telemetry.database),
         LokiApi(telemetry.logs),
         JaegerApi(telemetry.traces),
+        ChangesApi(fleet.changes),
         control,
         LabApi(fleet, telemetry, injector, status, control),
         PageApi(fleet, injector, status),

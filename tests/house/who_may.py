@@ -73,6 +73,7 @@ analysis:snooze             GET   302 405 405 405 405 405
 analysis:snooze             POST  302 404 403 302 302 302
 analysis:feedback           GET   302 405 405 405 405 405
 analysis:feedback           POST  302 404 403 302 302 302
+analysis:evaluation         GET   302 200 200 200 200 200
 analysis:sources            GET   302 200 200 200 200 200
 analysis:source             GET   302 404 200 200 200 200
 analysis:source-test        GET   302 405 405 405 405 405

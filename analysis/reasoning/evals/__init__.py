@@ -1,0 +1,1 @@
+"""Evaluation: frozen worlds and their twins, plain baselines, and scores computed by code."""

@@ -18,11 +18,12 @@ FOR EACH ROW EXECUTE FUNCTION airra_append_only()
 """
 
 
-def append_only(table: str) -> migrations.RunPython:
+def append_only(table: str, *, again: bool = False) -> migrations.RunPython:
     """A migration operation that refuses UPDATE of rows of `table`, and DELETE on PostgreSQL.
 
     SQLite empties tables by DELETE when Django flushes a test database, so there the refusal of
-    a delete is left to the model.
+    a delete is left to the model. `again` after every change of the table: SQLite changes one by
+    making a new one, which loses its triggers. Then going back leaves them as they are.
     """
 
     def verbs(editor: BaseDatabaseSchemaEditor) -> tuple[str, ...]:
@@ -36,11 +37,13 @@ def append_only(table: str) -> migrations.RunPython:
             text = (_SQLITE if is_sqlite else _POSTGRES).format(
                 table=table, verb=verb, VERB=verb.upper()
             )
+            suffix = "" if is_sqlite else f" ON {table}"
+            editor.execute(f"DROP TRIGGER IF EXISTS {table}_no_{verb}{suffix}", params=None)
             editor.execute(text, params=None)
 
     def drop(_: object, editor: BaseDatabaseSchemaEditor) -> None:
         suffix = "" if editor.connection.vendor == "sqlite" else f" ON {table}"
         for verb in verbs(editor):
-            editor.execute(f"DROP TRIGGER {table}_no_{verb}{suffix}", params=None)
+            editor.execute(f"DROP TRIGGER IF EXISTS {table}_no_{verb}{suffix}", params=None)
 
-    return migrations.RunPython(create, drop)
+    return migrations.RunPython(create, migrations.RunPython.noop if again else drop)

@@ -82,7 +82,11 @@ class Evidence(models.Model):
     attempt = models.PositiveSmallIntegerField(default=1)
     seq = models.PositiveIntegerField(help_text="Shown as E7.")
     tool = models.CharField(max_length=40)
+    tool_version = models.PositiveSmallIntegerField(default=1)
     arguments = models.JSONField(default=dict)
+    args_hash = models.CharField(
+        max_length=64, blank=True, help_text="Of the call with its defaults: asked once only."
+    )
     connector = models.ForeignKey(Connector, models.PROTECT, null=True, related_name="+")
     native_query = models.TextField(blank=True)
     window_start = models.DateTimeField()
@@ -94,6 +98,10 @@ class Evidence(models.Model):
     summary = models.CharField(max_length=300)
     facts = models.JSONField(default=list)
     view = models.TextField(blank=True, help_text="Exactly what a model may see.")
+    raw_sha256 = models.CharField(
+        max_length=64, blank=True, help_text="Of the whole answer, before anything was cut."
+    )
+    is_truncated = models.BooleanField(default=False)
     custody = models.CharField(max_length=20, choices=[(c, c) for c in Custody])
     prev_hash = models.CharField(max_length=64, blank=True)
     hash = models.CharField(max_length=64)
@@ -106,7 +114,12 @@ class Evidence(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["investigation", "attempt", "seq"], name="one_evidence_per_number"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["investigation", "attempt", "args_hash"],
+                condition=~Q(args_hash=""),
+                name="one_evidence_per_call",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -183,6 +196,12 @@ class Claim(models.Model):
     evidence = models.ManyToManyField(Evidence, related_name="claims")
     verdict = models.CharField(max_length=12, choices=[(v, v) for v in ClaimVerdict])
     weight = models.CharField(max_length=10, choices=[(w, w) for w in Weight])
+    is_open = models.BooleanField(
+        default=False, help_text="Something it cites was not answered, or is gone."
+    )
+    is_tainted = models.BooleanField(
+        default=False, help_text="Outsiders can write what it rests on."
+    )
     explanation = models.CharField(max_length=300, blank=True)
 
     def __str__(self) -> str:

@@ -1,10 +1,10 @@
 """Reading the ledger: which fact stands in which piece of evidence, and what was never answered."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from analysis.types import EvidenceStatus, Fact, LedgerEntry
+from analysis.types import EvidenceDraft, EvidenceStatus, Fact, LedgerEntry
 
 F = TypeVar("F", bound=Fact)
 SILENT = frozenset({EvidenceStatus.NO_DATA, EvidenceStatus.ERROR, EvidenceStatus.DENIED})
@@ -78,3 +78,10 @@ class Ledger:
 def is_control(entry: LedgerEntry) -> bool:
     """Whether it looks at a time before the incident, to compare with."""
     return bool(entry.draft.arguments.get("hours_earlier"))
+
+
+def numbered(seq: int, draft: EvidenceDraft) -> LedgerEntry:
+    """The tool run under its number; its view opens with what every reader needs to know first."""
+    cut = ", cut" if draft.is_truncated else ""
+    opening = f"E{seq} {draft.tool}: {draft.status}, coverage {draft.coverage:.0%}{cut}"
+    return LedgerEntry(seq, replace(draft, view=f"{opening}\n{draft.view}"))

@@ -34,7 +34,10 @@ class Attempt:
         course.tell(self._investigation, *told)
 
     def run_tool(self, name: str, arguments: Mapping[str, Any]) -> LedgerEntry:
-        """Ask a source, and put the question and the answer on record."""
+        """Ask a source, and put the question and the answer on record; once for the same call."""
+        known = self._recorder.known(name, arguments)
+        if known is not None:
+            return known
         about = str(arguments.get("service", ""))
         words = f"{name} of {about}" if about else name
         started = {"tool": name, "arguments": dict(arguments)}

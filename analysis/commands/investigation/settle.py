@@ -9,6 +9,7 @@ from airra.lib.db import Conflict, compare_and_set
 from analysis.commands.investigation import course, share
 from analysis.commands.investigation.lease import MAX_ATTEMPTS, still_ours
 from analysis.models import Claim, Evidence, Hypothesis, Investigation
+from analysis.queries.chain import head_of
 from analysis.reasoning.loop import Investigated
 from analysis.signals import investigation_settled
 from analysis.types import HypothesisState, Outcome, ProgressKind, SettledHypothesis
@@ -63,7 +64,8 @@ def settle(
     count = len(settlement.hypotheses)
     text = f"ranked {count} hypotheses. {settlement.summary}" if count else settlement.summary
     timeline.record(incident, Kind.HYPOTHESES, text, payload=payload)
-    audit.record("investigation.settled", target=investigation, after=payload)
+    chain = {"attempt": investigation.attempts, **head_of(list(evidence.values()))}
+    audit.record("investigation.settled", target=investigation, after={**payload, "ledger": chain})
     _attribute(incident, settlement.hypotheses)
     course.append(investigation, ProgressKind.SETTLED, settlement.summary, payload=payload)
     share.conclude(investigation)
@@ -108,6 +110,8 @@ def _store_hypothesis(
             operands=dict(claim.draft.operands),
             verdict=claim.verdict,
             weight=claim.weight,
+            is_open=claim.is_open,
+            is_tainted=claim.is_tainted,
             explanation=claim.explanation,
         )
         stored.evidence.set([evidence[n] for n in claim.draft.evidence if n in evidence])

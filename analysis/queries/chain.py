@@ -1,0 +1,111 @@
+"""The hash chain of a ledger: what each row's hash covers, and whether the chain still holds.
+
+Each hash covers the row and the hash before it; the settlement writes the number of rows and the
+last hash into the audit log, which is append-only too. A changed byte, a row that is gone (also the
+last one), and two rows that changed places are all found.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from analysis.models import Evidence, Investigation
+from incidents.models import AuditEvent
+
+_COVERED = (
+    "attempt",
+    "seq",
+    "tool",
+    "tool_version",
+    "arguments",
+    "args_hash",
+    "native_query",
+    "duration_ms",
+    "status",
+    "coverage",
+    "summary",
+    "facts",
+    "view",
+    "raw_sha256",
+    "is_truncated",
+    "custody",
+    "prev_hash",
+)
+_TIMES = ("window_start", "window_end", "executed_at")
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What a check of the ledger of one investigation found; no problems: it is as it was."""
+
+    rows: int
+    problems: tuple[str, ...]
+
+    @property
+    def is_intact(self) -> bool:
+        return not self.problems
+
+
+def hash_of(row: Evidence) -> str:
+    """SHA-256 over everything of the row that matters, and over the hash of the row before it."""
+    body: dict[str, Any] = {name: getattr(row, name) for name in _COVERED}
+    body |= {name: getattr(row, name).isoformat() for name in _TIMES}
+    body["investigation"] = str(row.investigation_id)
+    body["connector"] = str(row.connector_id or "")
+    text = json.dumps(_canonical(body), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _canonical(value: Any) -> Any:
+    """Numbers as one type, and no negative zero: databases keep neither apart."""
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int | float):
+        return float(value) + 0.0
+    if isinstance(value, Mapping):
+        return {str(key): _canonical(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_canonical(part) for part in value]
+    return str(value)
+
+
+def head_of(rows: Sequence[Evidence]) -> dict[str, Any]:
+    """What the audit log keeps of the ledger of one attempt."""
+    return {"rows": len(rows), "head": rows[-1].hash if rows else ""}
+
+
+def verify_chain(investigation: Investigation) -> Chain:
+    """Recompute every hash, attempt by attempt, and compare with what the settlement noted."""
+    rows = list(investigation.evidence.order_by("attempt", "seq"))
+    attempts = sorted({row.attempt for row in rows})
+    problems = [
+        problem
+        for attempt in attempts
+        for problem in broken_links([row for row in rows if row.attempt == attempt])
+    ]
+    noted = AuditEvent.objects.filter(
+        kind="investigation.settled", target_id=str(investigation.pk)
+    ).values_list("after", flat=True)
+    for ledger in (after["ledger"] for after in noted if "ledger" in after):
+        own = [row for row in rows if row.attempt == ledger["attempt"]]
+        if head_of(own) != {"rows": ledger["rows"], "head": ledger["head"]}:
+            told = f"{ledger['rows']} rows ending in {ledger['head'][:12]}"
+            problems.append(f"attempt {ledger['attempt']}: the settlement saw {told}")
+    return Chain(len(rows), tuple(problems))
+
+
+def broken_links(rows: Sequence[Evidence]) -> list[str]:
+    """What is wrong with the rows of one attempt, in the order of their numbers."""
+    problems = []
+    previous, expected = "", 1
+    for row in rows:
+        if row.seq != expected:
+            problems.append(f"E{expected} of attempt {row.attempt} is gone")
+        if row.prev_hash != previous:
+            problems.append(f"E{row.seq} of attempt {row.attempt} does not follow the one before")
+        if row.hash != hash_of(row):
+            problems.append(f"E{row.seq} of attempt {row.attempt} was changed")
+        previous, expected = row.hash, row.seq + 1
+    return problems

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 
+from analysis.reasoning.kubernetes.diagnosis import diagnose_kubernetes, has_findings
 from analysis.reasoning.rootcause import storms, telemetry
 from analysis.types import Case, Diagnosis
 
 # (is this evidence there, how it is reasoned about): the first that applies diagnoses the case.
 PATHS: tuple[tuple[Callable[[Case], bool], Callable[[Case], Diagnosis]], ...] = (
+    (has_findings, diagnose_kubernetes),
     (lambda case: bool(case.alerts) and not case.series, storms.diagnose),
     (lambda case: True, telemetry.diagnose),
 )

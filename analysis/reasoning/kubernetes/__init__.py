@@ -1,0 +1,1 @@
+"""Kubernetes objects and events, read by rules that join two facts. Pure, offline."""

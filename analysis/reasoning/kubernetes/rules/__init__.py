@@ -1,0 +1,1 @@
+"""Rules by topic; each joins two facts and was written from a page of the documentation."""

@@ -1,0 +1,126 @@
+"""Calls that fail and limits that throttle: logs and checks joined with the state of the callee."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from analysis.reasoning.kubernetes.findings import STATE, SYMPTOM, Fault, Hit, rule
+from analysis.reasoning.kubernetes.model import Line, Snapshot, Thing
+from analysis.reasoning.kubernetes.pods import (
+    about,
+    containers,
+    holders,
+    is_troubled,
+    of_service,
+    part_of,
+    replicas_line,
+)
+from analysis.reasoning.kubernetes.quantities import quantity
+
+_FAILED = re.compile(
+    r"connection refused|ECONNREFUSED|timed? ?out|i/o timeout|deadline exceeded|unreachable"
+    r"|no route to host|connection reset|unavailable|status=(?:fail|error|false)|success=False"
+    r"|reachable=False|\bfail(?:ed|ure)?\b|\b50[234]\b|broken pipe",
+    re.IGNORECASE,
+)
+_THROTTLED = re.compile(r"throttl", re.IGNORECASE)
+_LOW_CORES = 0.05
+
+
+def _callees(snap: Snapshot, line: Line) -> list[Thing]:
+    """Services a line names, longest name first so that `cart` is not read out of `cart-db`."""
+    text = f"{line.text} {line.about}" if line in snap.checks else line.text
+    found, rest = [], text
+    for service in sorted(snap.of("Service"), key=lambda s: -len(s.name)):
+        named = re.compile(rf"(?<![\w-]){re.escape(service.name)}(?![\w-])")
+        if named.search(rest):
+            found.append(service)
+            rest = named.sub(" ", rest)
+    return found
+
+
+@rule(Fault.NETWORK, "Debug Services", SYMPTOM)
+def calls_to_service_fail(snap: Snapshot) -> Iterator[Hit]:
+    """Checks or logs of others say that a Service does not answer; joined with how its pods stand.
+
+    Stronger where its own pods are short; counted, so that the most failing callee leads.
+    """
+    count: Counter[str] = Counter()
+    sample: dict[str, tuple[Thing, str]] = {}
+    for line in (*snap.checks, *snap.logs):
+        if not _FAILED.search(line.text):
+            continue
+        for service in _callees(snap, line):
+            own = line in snap.logs and line.about.startswith(service.name)
+            if not own:
+                count[service.name] += 1
+                sample.setdefault(service.name, (service, line.text))
+    total = sum(count.values())
+    for name, times in count.items():
+        service, text = sample[name]
+        behind = of_service(snap, service)
+        troubled = [w for w in behind if is_troubled(snap, w)]
+        second = (
+            replicas_line(snap, (troubled or behind)[0])
+            if behind
+            else f"{service.ref} has no workload"
+        )
+        chain = (*(r for w in behind[:1] for r in about(snap, w)), service.ref)
+        strength = (0.5 if troubled else 0.3) + 0.2 * times / total
+        yield Hit(chain, (text, second), f"calls to {name} fail ({times} lines)", strength)
+
+
+@rule(Fault.CPU, "Assign CPU Resources to Containers and Pods", STATE)
+def cpu_limit_too_low(snap: Snapshot) -> Iterator[Hit]:
+    """A container's cpu limit is far below its peers', and it is troubled or throttled."""
+    limits = {
+        (h.ref, str(c.get("name"))): cores
+        for h in holders(snap)
+        for c in containers(h)
+        if (cores := quantity(part_of(c, "resources", "limits").get("cpu"))) is not None
+    }
+    ordered = sorted(limits.values())
+    usual = ordered[len(ordered) // 2] if ordered else 0.0
+    for holder in holders(snap):
+        for container in containers(holder):
+            cores = limits.get((holder.ref, str(container.get("name"))))
+            if cores is None or cores > _LOW_CORES or cores > usual / 3:
+                continue
+            said = next(
+                (
+                    x.text
+                    for x in (*snap.logs, *snap.checks)
+                    if holder.name in f"{x.about} {x.text}" and _THROTTLED.search(x.text)
+                ),
+                "",
+            )
+            failed = said or (replicas_line(snap, holder) if is_troubled(snap, holder) else "")
+            second = failed or f"the usual limit is {usual:g} cores"
+            facts = (
+                f"{holder.ref} container {container.get('name')}: cpu limit {cores:g} cores",
+                second,
+            )
+            yield Hit(
+                about(snap, holder),
+                facts,
+                f"{holder.name} gets {cores:g} cores",
+                0.9 if failed else STATE,
+            )
+
+
+@rule(Fault.UNKNOWN, "Debug Running Pods", 0.2)
+def warnings_counted(snap: Snapshot) -> Iterator[Hit]:
+    """How many warning events an object has now, whatever they say: never above another rule."""
+    count = Counter(e.ref for e in snap.events if e.type == "Warning")
+    total = sum(count.values())
+    for ref, times in count.items():
+        thing = snap.find(ref.kind, ref.name, ref.namespace)
+        if thing is None:
+            continue
+        last = next(e for e in snap.events if e.ref == ref and e.type == "Warning")
+        chain = about(snap, thing)
+        facts = last.line, f"{times} of {total} warning events"
+        yield Hit(chain, facts, f"{times} warnings about {ref.name}", 0.2 * times / total)
+
+
+RULES = (calls_to_service_fail, cpu_limit_too_low, warnings_counted)

@@ -12,46 +12,31 @@ the cause of the others: a callee ends before its caller, an earlier call before
 - `stopped_event`: the same, of changes in which something that used to happen is missing;
 - `new_error`, `new_event`: the same, of changes in which an error (or anything else) is new;
 - `only_stopped`: the same, of changes with nothing new in the place of what stopped: a flow that
-  was aborted (exception) rather than led elsewhere (a wrong return).
+  was aborted (exception) rather than led elsewhere (a wrong return);
+- `complained_of`: the same, of changes in another service whose new errors name this one.
 """
 
-import math
-import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
-from analysis.reasoning.rootcause.visits import Event, Kind, Visit, visits_of
+from analysis.reasoning.rootcause.changes import Bag, Change, changes, has_error
+from analysis.reasoning.rootcause.visits import Kind, Visit, visits_of
 from analysis.types import Case, Clue
 
-Bag = frozenset[Event]
-
-_ONSET_STEPS_S = (-45.0, -30.0, -15.0, 0.0, 15.0, 30.0, 45.0, 60.0)
-_RARE = 0.2  # a set seen in more of the visits before than this is usual, not a change
+# Onsets tried, in seconds after the window opens, and how much a change counts there: clocks and
+# retries make an effect seen a little early, but that is less likely.
+_ONSETS_S = (
+    (-45, 0.7),
+    (-30, 0.8),
+    (-15, 0.9),
+    (0, 1.0),
+    (15, 1.0),
+    (30, 1.0),
+    (45, 1.0),
+    (60, 1.0),
+)
 _HALF = 8.0  # the G that is half convincing
 _SURE = 3.0  # G below this (p about .08) is a change nobody should be blamed for
-_USUAL_KEPT = 60  # usual sets to look for the nearest in, the most frequent first
-_ERROR_WORD = re.compile(r"error|exception|fail|fault", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Change:
-    """Visits of `kind` that used to be `usual` and now are `bag`; counts before and during."""
-
-    kind: Kind
-    bag: Bag
-    usual: Bag
-    before: tuple[int, int]  # visits that were (usual, bag)
-    during: tuple[int, int]
-    weight: float
-
-    @property
-    def stopped(self) -> Bag:
-        return self.usual - self.bag
-
-    @property
-    def new(self) -> Bag:
-        return self.bag - self.usual
 
 
 def clues(case: Case) -> list[Clue]:
@@ -64,20 +49,21 @@ def clues_of(visits: Sequence[Visit], case: Case) -> list[Clue]:
     if case.window is None:
         return []
     visits = [v for v in visits if v.start < case.window[1]]
+    opened = case.started_at if case.started_at is not None else case.window[0]
     best: list[tuple[Change, float]] = []
-    for step in _ONSET_STEPS_S:
-        found = _credited(visits, case.window[0] + step)
+    for after_s, discount in _ONSETS_S:
+        found = [(c, discount * w) for c, w in _credited(visits, case.window[0] + after_s, opened)]
         if max((w for _, w in found), default=0.0) > max((w for _, w in best), default=0.0):
             best = found
     return _as_clues(best, frozenset(case.candidates))
 
 
-def _credited(visits: Sequence[Visit], onset: float) -> list[tuple[Change, float]]:
+def _credited(visits: Sequence[Visit], onset: float, opened: float) -> list[tuple[Change, float]]:
     """Each change at `onset`, with its weight times the share of traces it was first in."""
-    changes = {(c.kind, c.bag): c for c in _changes(visits, onset)}
+    found = {(c.kind, c.bag): c for c in changes(visits, onset, opened) if c.weight > _SURE}
     by_trace: defaultdict[str, list[Visit]] = defaultdict(list)
     for visit in visits:
-        if visit.start >= onset and (visit.kind, visit.events) in changes:
+        if visit.start >= onset and (visit.kind, visit.events) in found:
             by_trace[visit.trace_id].append(visit)
     first: Counter[tuple[Kind, Bag]] = Counter()
     every: Counter[tuple[Kind, Bag]] = Counter()
@@ -85,66 +71,7 @@ def _credited(visits: Sequence[Visit], onset: float) -> list[tuple[Change, float
         every.update((v.kind, v.events) for v in changed)
         earliest = min(changed, key=lambda v: v.end)
         first[earliest.kind, earliest.events] += 1
-    return [(c, c.weight * min(1.0, first[key] / every[key])) for key, c in changes.items()]
-
-
-def _changes(visits: Sequence[Visit], onset: float) -> Iterable[Change]:
-    before: defaultdict[Kind, Counter[Bag]] = defaultdict(Counter)
-    during: defaultdict[Kind, Counter[Bag]] = defaultdict(Counter)
-    for visit in visits:
-        (during if visit.start >= onset else before)[visit.kind][visit.events] += 1
-    for kind, bags in during.items():
-        total = before[kind].total()
-        for bag in bags:
-            if before[kind][bag] <= _RARE * total:
-                change = _change(kind, bag, before[kind], bags)
-                if change is not None and change.weight > _SURE:
-                    yield change
-
-
-def _change(
-    kind: Kind, bag: Bag, before: Mapping[Bag, int], during: Mapping[Bag, int]
-) -> Change | None:
-    """The difference of `bag` to the nearest usual set; None if there is none, or it is better."""
-    known = Counter(before).most_common(_USUAL_KEPT)
-    usual = min(
-        (b for b, n in known if n > before.get(bag, 0) and b != bag),
-        key=lambda b: (len(b ^ bag), -before[b]),
-        default=None,
-    )
-    if usual is None or _is_recovery(usual, bag):
-        return None
-    was = (before[usual], before.get(bag, 0))
-    now = (during.get(usual, 0), during[bag])
-    share_was, share_now = was[1] / sum(was), now[1] / sum(now)
-    if share_now <= share_was:
-        return None
-    switched = share_now * (1 - share_was)
-    return Change(kind, bag, usual, was, now, g_test(was, now) * switched**2)
-
-
-def _is_recovery(usual: Bag, bag: Bag) -> bool:
-    """Whether `bag` is the better of the two: errors went, or a flow is whole again."""
-    if has_error(bag - usual):
-        return False
-    return has_error(usual - bag) or not usual - bag
-
-
-def has_error(events: Iterable[Event]) -> bool:
-    """Whether one of them is a log line of level ERROR or an operation named after an error."""
-    return any(
-        event[1] == "ERROR" if event[0] == "log" else _ERROR_WORD.search(event[-1]) is not None
-        for event in events
-    )
-
-
-def g_test(before: tuple[int, int], during: tuple[int, int]) -> float:
-    """The G statistic of a 2x2 table (likelihood ratio, 1 degree of freedom); 0 if one row is."""
-    rows = (sum(before), sum(during))
-    columns = (before[0] + during[0], before[1] + during[1])
-    total = sum(rows)
-    cells = ((before[0], 0, 0), (before[1], 0, 1), (during[0], 1, 0), (during[1], 1, 1))
-    return 2 * sum(n * math.log(n * total / (rows[r] * columns[c])) for n, r, c in cells if n)
+    return [(c, c.weight * first[key] / every[key]) for key, c in found.items()]
 
 
 def _as_clues(credited: Iterable[tuple[Change, float]], candidates: frozenset[str]) -> list[Clue]:
@@ -159,6 +86,7 @@ def _as_clues(credited: Iterable[tuple[Change, float]], candidates: frozenset[st
 
 def _signatures(change: Change) -> Iterable[tuple[str, str]]:
     service = change.kind[0]
+    yield from ((subject, "complained_of") for subject in change.subjects)
     yield service, "changed_events"
     if change.stopped:
         yield service, "stopped_event"
@@ -194,4 +122,4 @@ def _names(events: Bag, most: int = 3) -> str:
     """Logs first: they name the line of code."""
     ordered = sorted(events, key=lambda e: (e[0] != "log", e))
     rest = f" and {len(ordered) - most} more" if len(ordered) > most else ""
-    return ", ".join(" ".join(event[1:]) for event in ordered[:most]) + rest
+    return ", ".join(" ".join(event[1:3]) for event in ordered[:most]) + rest

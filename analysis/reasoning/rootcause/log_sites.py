@@ -6,6 +6,7 @@ constants of the tree's leaves (He et al., ICWS 2017), without its tree: a case 
 """
 
 import re
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from analysis.types import CaseLog
@@ -47,6 +48,26 @@ def site_of(message: str) -> str:
     for pattern, mask in _MASKS:
         text = pattern.sub(mask, text)
     return " ".join(text.split())[:_KEPT]
+
+
+def subject_finder(components: Iterable[str]) -> Callable[[str, str], str]:
+    """Returns (message, writer) -> the first component, other than the writer, named in it, or "".
+
+    What a service says of another it cannot reach is no fault of its own.
+    """
+    names = sorted((re.escape(c) for c in components if len(c) >= _LEAST_NAME), key=len)
+    if not names:
+        return lambda message, writer: ""
+    pattern = re.compile(rf"(?<![\w-])(?:{'|'.join(reversed(names))})(?![\w-])")
+
+    def subject(message: str, writer: str) -> str:
+        found = (match.group() for match in pattern.finditer(message))
+        return next((name for name in found if name != writer), "")
+
+    return subject
+
+
+_LEAST_NAME = 3  # characters; shorter ones are words
 
 
 def level_of(log: CaseLog) -> str:

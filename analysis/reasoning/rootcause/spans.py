@@ -25,9 +25,10 @@ from analysis.types import Case, Clue
 
 _ONSET_STEPS_S = (0.0, 20.0, 40.0, 60.0)
 _FLOOR_S = 0.005  # a shift below this is nothing to a user, however steady the baseline
+_ANY = "any edge"  # gaps are much alike everywhere: better than no baseline
 _LONG_S = 2.0  # a shift that is as clear as one can be
 _LEAST_BEFORE = 3  # samples that make a baseline
-_PENALTY = 0.02  # of the L1 term, relative to the largest shift
+_PENALTY = 0.6  # of the L1 term, relative to the largest shift at a usual edge
 _ROUNDS = 200  # of coordinate descent; small problems converge in a few
 
 
@@ -75,7 +76,7 @@ def _gap_timings(visits: Iterable[Visit]) -> list[_Timing]:
         _Timing(
             v.start,
             v.gap_s,
-            ((v.caller.kind, v.kind), (v.caller.kind[0], v.kind[0]), v.kind[0], None),
+            ((v.caller.kind, v.kind), (v.caller.kind[0], v.kind[0]), v.kind[0], _ANY),
             frozenset((v.caller.kind[0], v.kind[0])),
             f"{v.caller.kind[0]} to {v.kind[0]} {v.kind[1]}",
         )
@@ -126,8 +127,13 @@ def _quartile_range(values: Sequence[float]) -> float:
 
 
 def _widest(found: Sequence[list[Shift]]) -> list[Shift]:
-    """The shifts at the onset which explains the most; a late onset keeps the two sides apart."""
-    return max(found, key=lambda shifts: sum(s.seconds * s.weight for s in shifts if s.seconds > 0))
+    """The shifts at the onset with the largest mean: there the two sides are kept apart best."""
+    return max(found, key=_mean)
+
+
+def _mean(shifts: Sequence[Shift]) -> float:
+    weight = sum(s.weight for s in shifts)
+    return sum(max(s.seconds, 0.0) * s.weight for s in shifts) / weight if weight else 0.0
 
 
 def _gap_clues(shifts: Sequence[Shift]) -> list[Clue]:
@@ -156,7 +162,7 @@ def explained(shifts: Sequence[Shift]) -> dict[str, float]:
     ends = np.array([[service in s.ends for service in services] for s in shifts], dtype=float)
     goal = np.array([max(s.seconds, 0.0) for s in shifts])
     weights = np.array([s.weight for s in shifts])
-    blame = _non_negative_lasso(ends, goal, weights, _PENALTY * slower * float(weights.sum()))
+    blame = _non_negative_lasso(ends, goal, weights, _PENALTY * slower * float(np.median(weights)))
     return {s: float(b) for s, b in zip(services, blame, strict=True) if b > _FLOOR_S}
 
 

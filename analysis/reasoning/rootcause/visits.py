@@ -6,13 +6,14 @@ is not kept, because spans and logs of parallel work interleave.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from analysis.reasoning.rootcause.log_sites import level_of, site_of
+from analysis.reasoning.rootcause.log_sites import level_of, site_of, subject_finder
 from analysis.types import Case, CaseLog, CaseSpan
 
-Event = tuple[str, ...]  # ("span", operation) | ("call", service, operation) | ("log", …)
+# ("span", operation), ("call", service, operation) or ("log", level, site, whom an error is about)
+Event = tuple[str, ...]
 Kind = tuple[str, str]  # (service, operation by which it was entered)
 _Id = tuple[str, str]
 
@@ -41,6 +42,7 @@ class _Index:
     spans: Mapping[_Id, CaseSpan]
     children: Mapping[_Id, Sequence[CaseSpan]]
     logs: Mapping[_Id, Sequence[CaseLog]]
+    subject: Callable[[str, str], str]
 
 
 def visits_of(case: Case) -> list[Visit]:
@@ -69,7 +71,8 @@ def _index(case: Case) -> _Index:
         children[span.trace_id, span.parent_id].append(span)
     for log in _comparable(case):
         logs[log.trace_id, log.span_id].append(log)
-    return _Index({(s.trace_id, s.span_id): s for s in case.spans}, children, logs)
+    spans = {(s.trace_id, s.span_id): s for s in case.spans}
+    return _Index(spans, children, logs, subject_finder(case.candidates))
 
 
 def _comparable(case: Case) -> list[CaseLog]:
@@ -86,7 +89,7 @@ def _fill(visit: Visit, key: _Id, index: _Index, entered: Mapping[_Id, Visit]) -
     seen = {key}
     while walk:
         span = walk.pop()
-        events.update(_log_events(index.logs.get((span.trace_id, span.span_id), ()), span.service))
+        events.update(_log_events(span, index))
         below = index.children.get((span.trace_id, span.span_id), ())
         calls = [child for child in below if child.service != span.service]
         is_client = len(below) == len(calls) == 1 and (span.trace_id, span.span_id) != key
@@ -119,8 +122,12 @@ def _link(
     away.append((client.start, client.start + client.duration_s))
 
 
-def _log_events(logs: Iterable[CaseLog], service: str) -> Iterable[Event]:
-    return (("log", level_of(log), site_of(log.message)) for log in logs if log.service == service)
+def _log_events(span: CaseSpan, index: _Index) -> Iterator[Event]:
+    for log in index.logs.get((span.trace_id, span.span_id), ()):
+        if log.service == span.service:
+            level = level_of(log)
+            subject = index.subject(log.message, log.service) if level == "ERROR" else ""
+            yield "log", level, site_of(log.message), subject
 
 
 def covered(intervals: Iterable[tuple[float, float]], start: float, end: float) -> float:

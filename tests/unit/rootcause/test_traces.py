@@ -10,7 +10,7 @@ from analysis.reasoning.rootcause import traces
 from analysis.reasoning.rootcause.spans import Shift, explained
 from analysis.reasoning.rootcause.visits import covered, visits_of
 from analysis.types import Case, CaseSpan, Clue
-from tests.unit.rootcause.traffic import Call, all_calls, case, renamed, shop
+from tests.unit.rootcause.traffic import BEFORE, Call, all_calls, case, renamed, shop
 
 
 def strongest(clues: list[Clue], feature: str) -> str | None:
@@ -91,6 +91,52 @@ def test_a_log_site_that_always_spoke_and_is_silent() -> None:
     found = next(c for c in clues if c.feature == "only_stopped")
     assert "s.Stock#7" in found.detail
     assert (found.before, found.during) == (0.0, 1.0)
+
+
+def test_who_only_complains_of_another_is_not_blamed_first() -> None:
+    def unreachable(_: int) -> Call:
+        order = shop()
+        order.calls[1].calls = []
+        order.calls[1].logs.append(("ERROR", "p.Pay#44 No instances available for bank"))
+        return order
+
+    own = _value(traces.clues(case(usual, without_bank)), "pay", "changed_events")
+    clues = traces.clues(case(usual, unreachable))
+    assert strongest(clues, "complained_of") == "bank"
+    assert 0 < _value(clues, "pay", "changed_events") < own
+
+
+def _value(clues: list[Clue], component: str, feature: str) -> float:
+    return max(c.value for c in clues if (c.component, c.feature) == (component, feature))
+
+
+def test_a_site_that_still_speaks_in_other_requests_fell_silent_less() -> None:
+    def order(i: int, *, silent: bool) -> Call:
+        call = shop()
+        stock = call.calls[0]
+        if i % 2:
+            stock.operation = "list"
+        elif silent:
+            stock.logs = []
+        return call
+
+    partly = traces.clues(case(lambda i: order(i, silent=False), lambda i: order(i, silent=True)))
+
+    def all_silent(i: int) -> Call:
+        call = order(i, silent=True)
+        call.calls[0].logs = []
+        return call
+
+    wholly = traces.clues(case(lambda i: order(i, silent=False), all_silent))
+    assert _value(partly, "stock", "only_stopped") < _value(wholly, "stock", "only_stopped")
+
+
+def test_what_was_over_before_the_incident_opened_counts_little() -> None:
+    times = [*BEFORE, *range(0, 40, 5), *range(65, 145, 5)]
+    brief = case(usual, lambda i: without_bank(i) if i < len(BEFORE) + 8 else shop(), times=times)
+    lasting = case(usual, without_bank, times=times)
+    assert strongest(traces.clues(lasting), "changed_events") == "pay"
+    assert strongest(traces.clues(brief), "changed_events") is None
 
 
 def test_a_flow_that_recovers_is_no_clue() -> None:
@@ -188,4 +234,4 @@ def test_blame_goes_to_the_one_service_all_slow_edges_share(seconds: float) -> N
     slow = [shift("a", "m", seconds), shift("m", "b", seconds), shift("m", "c", seconds)]
     blame = explained([*slow, shift("a", "d", 0.0)])
     assert set(blame) == {"m"}
-    assert blame["m"] == pytest.approx(seconds, rel=0.1)
+    assert blame["m"] == pytest.approx(seconds, rel=0.2)  # the penalty shrinks it

@@ -71,7 +71,7 @@ def self_times(spans: Iterable[Span], *, split: float) -> dict[str, tuple[float,
     own: dict[str, tuple[_Calls, _Calls]] = defaultdict(lambda: (_Calls(), _Calls()))
     for span in found.values():
         if span.kind == "server":
-            waiting = _covered_s(span, calls_below(span, children))
+            waiting = covered_s(span, calls_below(span, children))
             own[span.service][span.start >= split].latencies.append(span.duration_s - waiting)
     return {
         service: (before.mean_s(), during.mean_s()) for service, (before, during) in own.items()
@@ -118,7 +118,7 @@ def calls_below(span: Span, children: Mapping[str, Sequence[Span]]) -> list[Span
     return found
 
 
-def _covered_s(span: Span, calls: Sequence[Span]) -> float:
+def covered_s(span: Span, calls: Sequence[Span]) -> float:
     """Seconds of `span` in which at least one of `calls` was open."""
     end = span.start + span.duration_s
     covered, reached = 0.0, span.start

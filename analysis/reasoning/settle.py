@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from analysis.reasoning.claims import most
-from analysis.reasoning.ledger import Ledger
+from analysis.reasoning.ledger import Ledger, is_control
 from analysis.types import (
     CheckedClaim,
     ClaimVerdict,
@@ -276,6 +276,7 @@ def _questions(ranked: Sequence[SettledHypothesis], ledger: Ledger) -> tuple[str
     missing = [
         f"{e.draft.tool} had no answer ({e.draft.status}: {e.draft.summary[:120]})"
         for e in ledger.silent()
+        if not is_control(e)
     ]
     missing += [f"E{number} is gone from the ledger" for number in ledger.removed()]
     hanging = [

@@ -31,6 +31,15 @@ class OfAll(Arguments):
     service: str = Field(default="", max_length=120, description=_SERVICE)
 
 
+class GetOnsets(OfAll):
+    hours_earlier: int = Field(
+        default=0,
+        ge=0,
+        le=168,
+        description="A control: the same look so many hours earlier. What shifts then is no sign.",
+    )
+
+
 class OfOne(Arguments):
     service: str = Field(min_length=1, max_length=120, description=_ONE_SERVICE)
 
@@ -109,7 +118,7 @@ CATALOGUE: tuple[Tool, ...] = (
     Tool(
         "get_onsets",
         "Which signals of which services shifted, when and how far, and which stayed steady.",
-        OfAll,
+        GetOnsets,
         Custody.APP_METRIC,
         version=2,
     ),

@@ -18,6 +18,8 @@ INVESTIGATION_SECONDS = Histogram(
     "airra_investigation_seconds", "From start to settled.", buckets=_WORK
 )
 MODEL_TOKENS = Counter("airra_model_tokens_total", "Tokens a model used.", ["model", "direction"])
+MODEL_CALLS = Counter("airra_model_calls_total", "Calls to models by fate.", ["model", "status"])
+MODEL_DOLLARS = Counter("airra_model_dollars_total", "US dollars models cost.", ["model"])
 APPROVALS = Counter("airra_approvals_total", "Approvals decided.", ["decision"])
 EXECUTIONS = Counter("airra_executions_total", "Executions that ended.", ["action", "state"])
 HEARTBEAT = Gauge("airra_heartbeat_timestamp_seconds", "When the last sweep ran.", ["app"])

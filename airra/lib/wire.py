@@ -16,6 +16,7 @@ from airra.lib.http import Transport
 
 Client = httpx2.Client  # what both SDKs take
 MAX_ANSWER = 64 * 1024 * 1024
+_LONGEST_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -76,11 +77,12 @@ class _Guarded(httpx2.BaseTransport):
         passage = self._door.enter(outgoing)
         if passage.ready is not None:
             return _replayed(passage.ready, request)
-        until = time.monotonic() + passage.seconds_left
+        seconds = min(passage.seconds_left, _LONGEST_S)
+        until = time.monotonic() + seconds
         # What is recorded is what is read again: no compression on the way back.
         request.headers["Accept-Encoding"] = "identity"
         try:
-            with deadline.within(passage.seconds_left):
+            with deadline.within(seconds):
                 response = self._transport.handle_request(request)
         except httpx2.TransportError as error:
             passage.ended(Incoming(error=f"{type(error).__name__}: {error}"))

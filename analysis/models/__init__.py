@@ -7,6 +7,8 @@ from analysis.models.detector import Detector, DetectorState, SeriesTuning
 from analysis.models.evaluation import Evaluation
 from analysis.models.investigation import Claim, Evidence, Hypothesis, Investigation
 from analysis.models.logs import LogTemplate
+from analysis.models.model_call import ModelCall, ModelPayload, ModelScript, ModelSpend
+from analysis.models.provider import ModelProvider
 from analysis.models.pushed import Feed, PushedLine, PushedSpan
 
 __all__ = [
@@ -23,6 +25,11 @@ __all__ = [
     "Investigation",
     "InvestigationEvent",
     "LogTemplate",
+    "ModelCall",
+    "ModelPayload",
+    "ModelProvider",
+    "ModelScript",
+    "ModelSpend",
     "PushedLine",
     "PushedSpan",
     "SeriesTuning",

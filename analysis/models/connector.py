@@ -3,6 +3,7 @@
 from django.db import models
 
 from airra.lib.ids import uuid7
+from analysis.types import LeavePolicy
 from incidents.models import Workspace
 
 
@@ -20,6 +21,14 @@ class Connector(models.Model):
         KUBERNETES = "kubernetes", "Kubernetes"
         CHANGES = "changes", "Change events (JSON over HTTP)"
 
+    class Leaving(models.TextChoices):
+        MAY_LEAVE = LeavePolicy.MAY_LEAVE, "All of it may leave"
+        TEMPLATES_ONLY = LeavePolicy.TEMPLATES_ONLY, "Templates and numbers only, no raw lines"
+        NEVER = LeavePolicy.NEVER, "Nothing leaves"
+
+    # Log lines are words of strangers: their templates and counts tell as much.
+    TELLS_LINES = (Kind.LOKI, Kind.ELASTICSEARCH, Kind.LOGFILES, Kind.OTLP)
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="connectors")
     name = models.CharField(max_length=100)
@@ -32,6 +41,12 @@ class Connector(models.Model):
         max_length=60, blank=True, help_text="Bearer token in AIRRA_SECRET_<this name>."
     )
     timeout_s = models.FloatField(default=10)
+    leave_policy = models.CharField(
+        max_length=14,
+        blank=True,
+        choices=Leaving.choices,
+        help_text="What of its answers may be sent to a model. Empty: as its kind has it.",
+    )
     is_enabled = models.BooleanField(default=True)
     last_ok_at = models.DateTimeField(null=True, editable=False)
     last_error = models.TextField(blank=True, editable=False)
@@ -54,3 +69,11 @@ class Connector(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def leaves(self) -> LeavePolicy:
+        """What may leave, as it was set or as its kind has it."""
+        if self.leave_policy:
+            return LeavePolicy(self.leave_policy)
+        is_lines = self.kind in self.TELLS_LINES
+        return LeavePolicy.TEMPLATES_ONLY if is_lines else LeavePolicy.MAY_LEAVE

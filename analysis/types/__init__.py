@@ -33,6 +33,7 @@ from analysis.types.findings import (
     Trouble,
     Withdrawal,
 )
+from analysis.types.leaving import LeavePolicy
 from analysis.types.ledger import (
     FACTS,
     Background,
@@ -109,6 +110,7 @@ __all__ = [
     "HypothesisDraft",
     "HypothesisState",
     "IncidentContext",
+    "LeavePolicy",
     "LedgerEntry",
     "LogLine",
     "LogSource",

@@ -20,6 +20,8 @@ class Price:
     output: float
     cache_read: float
     cache_write: float
+    long: "Price | None" = None  # for the whole request, once its prompt is longer than …
+    long_from: int = 0  # … this many tokens
 
 
 @dataclass(frozen=True)

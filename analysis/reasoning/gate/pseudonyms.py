@@ -38,8 +38,8 @@ _PUBLIC = frozenset({"127.0.0.1", "0.0.0.0", "::1", "::", "localhost"})  # noqa:
 class Pseudonyms:
     """The names given out so far. Safe between threads.
 
-    `readable` are names of services, never hidden; `hosts` are names known to be machines, hidden
-    even where their form does not tell.
+    `readable` are names of services, never hidden unless they are addresses of machines; `hosts`
+    are names known to be machines, hidden even where their form does not tell.
     """
 
     def __init__(
@@ -51,7 +51,8 @@ class Pseudonyms:
     ) -> None:
         self._originals: dict[str, str] = dict(known or {})  # token -> what it stands for
         self._tokens = {original: token for token, original in self._originals.items()}
-        self._readable = frozenset(readable) | _PUBLIC
+        named = frozenset(name for name in readable if not _FOUND.fullmatch(name))
+        self._readable = named | _PUBLIC
         self._pattern: re.Pattern[str] | None = None
         self._lock = threading.RLock()
         for host in hosts:

@@ -54,6 +54,8 @@ def cost_usd(price: Price | None, tokens: Tokens) -> float:
     """US dollars; 0 when the price is unknown."""
     if price is None:
         return 0.0
+    if price.long is not None and tokens.prompt > price.long_from:
+        price = price.long
     dollars = (
         tokens.input * price.input
         + tokens.output * price.output

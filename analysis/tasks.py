@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from airra.lib.jobs import Job, job
-from analysis.commands import investigation, pushed, topology, watch
+from analysis.commands import investigation, model_call, pushed, topology, watch
 
 
 @job(Job.SCAN)
@@ -31,3 +31,4 @@ def sweep() -> None:
     watch.sweep()
     investigation.sweep()
     pushed.prune()
+    model_call.prune()

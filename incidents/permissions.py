@@ -7,6 +7,7 @@ class Permission(StrEnum):
     VIEW = "view"  # read everything in the workspace
     RESPOND = "respond"  # open, acknowledge, assign, note, resolve, start an investigation
     APPROVE = "approve"  # decide on a plan
+    VIEW_LLM_PAYLOAD = "view_llm_payload"  # read the bodies that were sent to a model
     ADMINISTER = "administer"  # connectors, detectors, policies, members
 
 
@@ -20,7 +21,10 @@ class Role(StrEnum):
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: frozenset({Permission.VIEW}),
     Role.RESPONDER: frozenset({Permission.VIEW, Permission.RESPOND}),
-    Role.APPROVER: frozenset({Permission.VIEW, Permission.RESPOND, Permission.APPROVE}),
+    # Who decides on what a model proposed may read what it was told.
+    Role.APPROVER: frozenset(
+        {Permission.VIEW, Permission.RESPOND, Permission.APPROVE, Permission.VIEW_LLM_PAYLOAD}
+    ),
     Role.ADMIN: frozenset(Permission),
 }
 

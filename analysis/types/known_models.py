@@ -1,7 +1,7 @@
 """Models by name: prices and what their vendor keeps, as published in November 2026.
 
-US dollars for a million tokens, from the vendors' price lists. They move monthly: a row of a provider
-may name its own prices, which win. Cache writes are the five-minute kind; OpenAI writes for free.
+US dollars for a million tokens, from the vendors' price lists. They move monthly: a provider with
+prices of its own wins. Cache writes are the five-minute kind; OpenAI writes to its cache for free.
 """
 
 from dataclasses import dataclass

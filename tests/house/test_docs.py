@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis.types.known_models import KNOWN_MODELS
 from incidents.lifecycle import TRANSITIONS, State
 from incidents.permissions import ROLE_PERMISSIONS, Permission, Role
 from tools import presets
@@ -81,6 +82,23 @@ def test_the_permission_table_is_the_codes() -> None:
     assert told == {
         permission: ["yes" if permission in ROLE_PERMISSIONS[role] else "no" for role in Role]
         for permission in Permission
+    }
+
+
+def test_the_price_table_is_the_codes() -> None:
+    header = "| Model | In | Out | Cache read | Cache write | Long prompts |"
+    told = {row[0].split("`")[1]: row[1:5] for row in rows("docs/reference/models.md", header)}
+    assert told == {
+        name: [
+            f"{dollars:g}"
+            for dollars in (
+                about.price.input,
+                about.price.output,
+                about.price.cache_read,
+                about.price.cache_write,
+            )
+        ]
+        for name, about in KNOWN_MODELS.items()
     }
 
 

@@ -8,7 +8,7 @@ record (in a replay), send, reconcile, audit. A refusal answers 403 by itself an
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 
 from airra.lib import wire
@@ -17,10 +17,19 @@ from analysis.reasoning.gate import usage
 from analysis.reasoning.gate.budget import Budget, Ceilings, Purse
 from analysis.reasoning.gate.cassette import Cassette
 from analysis.reasoning.gate.estimate import estimate, is_billed
+from analysis.reasoning.gate.leave import visible
 from analysis.reasoning.gate.pseudonyms import Pseudonyms
 from analysis.reasoning.gate.stops import LeakStopped, Stopped
 from analysis.reasoning.gate.wirecheck import objections
-from analysis.types import Call, CallStatus, ProviderConfig, Recorded, Tokens
+from analysis.types import (
+    Call,
+    CallStatus,
+    LeavePolicy,
+    LedgerEntry,
+    ProviderConfig,
+    Recorded,
+    Tokens,
+)
 
 _KEPT_HEADERS = frozenset(
     {
@@ -40,7 +49,8 @@ class Gate:
     """What leaves for one investigation, over all its providers and threads.
 
     `on_call` is told of every attempt, also refused ones, before the SDK sees the end of it; what
-    it raises stops the answer. `now` gives Unix seconds.
+    it raises stops the answer. `policies` say what may leave, by the name of the source. `now`
+    gives Unix seconds.
     """
 
     def __init__(
@@ -50,11 +60,13 @@ class Gate:
         budget: Budget | None = None,
         on_call: Callable[[Call], None] = lambda _: None,
         cassette: Cassette | None = None,
+        policies: Mapping[str, LeavePolicy] | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.pseudonyms = pseudonyms or Pseudonyms()
         self.budget: Budget = budget or Purse(Ceilings(), now)
         self.cassette = cassette
+        self.policies = dict(policies or {})
         self.stopped: Stopped | None = None
         self.on_call, self.now = on_call, now
 
@@ -63,6 +75,10 @@ class Gate:
 
     def show(self, text: str) -> str:
         return self.pseudonyms.show(text)
+
+    def visible(self, entry: LedgerEntry) -> LedgerEntry:
+        """A ledger entry as it may leave, by the policy of its source."""
+        return visible(entry, self.policies)
 
     def http_client(
         self, provider: ProviderConfig, *, sdk: str = "", prompt_version: str = ""

@@ -26,7 +26,7 @@ _HOST = (
 )
 _CUSTOMER = (
     r"(?P<CUST>(?<![A-Za-z0-9])(?i:customer|cust|user|account|acct|tenant|client|member|subscriber)"
-    r"(?:[_ .-]?(?i:id|no|number|uuid))?[\"']{0,2}\s{0,2}[=:#/]\s{0,2}[\"']{0,2}"
+    r"(?:[_ .\"'-]{0,3}(?i:id|no|number|uuid))?[\"']{0,2}\s{0,2}[=:#/]\s{0,2}[\"']{0,2}"
     r"(?P<ID>(?=[A-Za-z_-]*[0-9])[A-Za-z0-9][A-Za-z0-9_-]{3,63})|"
     r"(?<![\w-])(?i:cus|cust|acct|usr|user|tenant)[_-]"
     r"(?=[A-Za-z]*[0-9])[A-Za-z0-9]{4,64}(?![\w-]))"

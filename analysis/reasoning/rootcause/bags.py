@@ -11,15 +11,17 @@ the cause of the others: a callee ends before its caller, an earlier call before
   discounted by how far the switch is from "never before, always now");
 - `stopped_event`: the same, of changes in which something that used to happen is missing;
 - `new_error`, `new_event`: the same, of changes in which an error (or anything else) is new;
-- `only_stopped`: the same, of changes with nothing new in the place of what stopped: a flow that
-  was aborted (exception) rather than led elsewhere (a wrong return);
+- `only_stopped`: the same, of changes with nothing new: a flow that was aborted (exception);
+- `swapped_event`: the same, of changes with something new in the place of what stopped: a flow led
+  elsewhere (a wrong return);
+- `vanished_request`: the same, of requests from outside that used to be composed here;
 - `complained_of`: the same, of changes in another service whose new errors name this one.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from analysis.reasoning.rootcause.changes import Bag, Change, changes, has_error
+from analysis.reasoning.rootcause.changes import Bag, Change, changes, has_error, vanished
 from analysis.reasoning.rootcause.visits import Kind, Visit, visits_of
 from analysis.types import Case, Clue
 
@@ -71,7 +73,10 @@ def _credited(visits: Sequence[Visit], onset: float, opened: float) -> list[tupl
         every.update((v.kind, v.events) for v in changed)
         earliest = min(changed, key=lambda v: v.end)
         first[earliest.kind, earliest.events] += 1
-    return [(c, c.weight * first[key] / every[key]) for key, c in found.items()]
+    credited = [(c, c.weight * first[key] / every[key]) for key, c in found.items()]
+    replaced = {(c.kind, c.usual) for c in found.values()}
+    gone = [(c, c.weight) for c in vanished(visits, onset, replaced) if c.weight > _SURE]
+    return credited + gone
 
 
 def _as_clues(credited: Iterable[tuple[Change, float]], candidates: frozenset[str]) -> list[Clue]:
@@ -88,8 +93,13 @@ def _signatures(change: Change) -> Iterable[tuple[str, str]]:
     service = change.kind[0]
     yield from ((subject, "complained_of") for subject in change.subjects)
     yield service, "changed_events"
+    if change.is_gone:
+        yield service, "vanished_request"
+        return
     if change.stopped:
         yield service, "stopped_event"
+        if change.new:
+            yield service, "swapped_event"
     if has_error(change.new):
         yield service, "new_error"
     elif change.new:

@@ -52,15 +52,19 @@ def clues_of(visits: Sequence[Visit], case: Case) -> list[Clue]:
         return []
     visits = [v for v in visits if v.start < case.window[1]]
     opened = case.started_at if case.started_at is not None else case.window[0]
+    began = case.window[0]
     best: list[tuple[Change, float]] = []
     for after_s, discount in _ONSETS_S:
-        found = [(c, discount * w) for c, w in _credited(visits, case.window[0] + after_s, opened)]
+        at_onset = _credited(visits, began, began + after_s, opened)
+        found = [(change, discount * weight) for change, weight in at_onset]
         if max((w for _, w in found), default=0.0) > max((w for _, w in best), default=0.0):
             best = found
     return _as_clues(best, frozenset(case.candidates))
 
 
-def _credited(visits: Sequence[Visit], onset: float, opened: float) -> list[tuple[Change, float]]:
+def _credited(
+    visits: Sequence[Visit], began: float, onset: float, opened: float
+) -> list[tuple[Change, float]]:
     """Each change at `onset`, with its weight times the share of traces it was first in."""
     found = {(c.kind, c.bag): c for c in changes(visits, onset, opened) if c.weight > _SURE}
     by_trace: defaultdict[str, list[Visit]] = defaultdict(list)
@@ -75,7 +79,7 @@ def _credited(visits: Sequence[Visit], onset: float, opened: float) -> list[tupl
         first[earliest.kind, earliest.events] += 1
     credited = [(c, c.weight * first[key] / every[key]) for key, c in found.items()]
     replaced = {(c.kind, c.usual) for c in found.values()}
-    gone = [(c, c.weight) for c in vanished(visits, onset, replaced) if c.weight > _SURE]
+    gone = [(c, c.weight) for c in vanished(visits, began, onset, replaced) if c.weight > _SURE]
     return credited + gone
 
 

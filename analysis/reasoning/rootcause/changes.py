@@ -115,27 +115,35 @@ def _likeness(one: Bag, other: Bag) -> float:
 
 
 def vanished(
-    visits: Sequence[Visit], onset: float, replaced: Collection[tuple[Kind, Bag]]
+    visits: Sequence[Visit], began: float, onset: float, replaced: Collection[tuple[Kind, Bag]]
 ) -> list[Change]:
     """Whole requests that a service used to put together from several calls and no longer does.
 
     Not those that were `replaced` by a change of theirs, and only where requests enter from
     outside: further in, the caller's choice explains what is gone. A service that passes requests
-    on (one call each) has no say in which of them come.
+    on (one call each) has no say in which of them come. What was seen only since the incident's
+    window `began` was never usual.
     """
-    entered = [v for v in visits if v.caller is None]
+    entered = [v for v in visits if v.caller is None and not began <= v.start < onset]
     tally = Tally.of(entered, onset, onset)
     found = []
     for kind, known in tally.before.items():
         bags = tally.during.get(kind, Counter())
         for bag, count in known.items():
-            calls = sum(event[0] == "call" for event in bag)
-            if not bags or bag in bags or calls < _COMPOSED or (kind, bag) in replaced:
+            if (kind, bag) in replaced or not _is_missed(bag, bags):
                 continue
             was, now = (count, known.total() - count), (0, bags.total())
             weight = _GONE_SHARE * g_test(was, now)
             found.append(Change(kind, frozenset(), bag, was, now, weight, is_gone=True))
     return found
+
+
+def _is_missed(bag: Bag, now: Mapping[Bag, int]) -> bool:
+    """Whether requests come, but none that did what `bag` did, or did that and more."""
+    calls = sum(event[0] == "call" for event in bag)
+    if not now or calls < _COMPOSED or has_error(bag):
+        return False
+    return not any(bag <= other for other in now)
 
 
 def _is_recovery(usual: Bag, bag: Bag) -> bool:

@@ -15,6 +15,7 @@ from airra.lib import deadline
 from airra.lib.http import Transport
 
 Client = httpx2.Client  # what both SDKs take
+Broken = httpx2.TransportError  # a connection that broke, also in the middle of a stream
 MAX_ANSWER = 64 * 1024 * 1024
 _LONGEST_S = 3600.0
 

@@ -66,7 +66,7 @@ def _draft(given: HypothesisAnswer, changes: dict[str, ChangeFact], place: int) 
         signal=given.signal[:20],
         statement=given.statement[:300],
         origin="model",
-        claims=tuple(_claim(claim) for claim in given.claims),
+        claims=tuple(claim_of(claim) for claim in given.claims),
         path=tuple(name[:120] for name in given.path),
         trigger=changes.get(given.trigger_change),
         predictions=tuple(text[:300] for text in given.predictions[:4]),
@@ -75,7 +75,7 @@ def _draft(given: HypothesisAnswer, changes: dict[str, ChangeFact], place: int) 
     )
 
 
-def _claim(given: ClaimAnswer) -> ClaimDraft:
+def claim_of(given: ClaimAnswer) -> ClaimDraft:
     operands: dict[str, Any] = given.operands.model_dump(exclude_none=True)
     return ClaimDraft(
         given.kind[:20],

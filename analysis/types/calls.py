@@ -21,6 +21,14 @@ class Tokens:
     cache_read: int = 0
     cache_write: int = 0
 
+    def __add__(self, other: "Tokens") -> "Tokens":
+        return Tokens(
+            self.input + other.input,
+            self.output + other.output,
+            self.cache_read + other.cache_read,
+            self.cache_write + other.cache_write,
+        )
+
     @property
     def prompt(self) -> int:
         return self.input + self.cache_read + self.cache_write

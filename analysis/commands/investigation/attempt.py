@@ -1,7 +1,10 @@
 """What one attempt hands to the reasoners: tools that leave rows, and what operators said."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from django.db import connection, connections
 
 from analysis.commands.collect import Tools
 from analysis.commands.investigation import course
@@ -9,15 +12,19 @@ from analysis.commands.investigation.guidance import Ear, suggestions
 from analysis.commands.investigation.ledger import Recorder
 from analysis.models import Investigation
 from analysis.reasoning.ledger import Ledger
+from analysis.reasoning.reasoners.people import drafts_of
 from analysis.reasoning.scene import suspects
+from analysis.reasoning.workbench import Outside
 from analysis.types import (
     EvidenceDraft,
+    Guidance,
+    HypothesisDraft,
     IncidentContext,
     LedgerEntry,
     Progress,
-    ProgressKind,
-    Suggestion,
 )
+
+MAX_WORKERS = 8
 
 
 class Attempt:
@@ -28,44 +35,51 @@ class Attempt:
         self._tools = Tools(investigation.incident.workspace, ctx)
         self._recorder = Recorder(investigation)
         self._wanted: list[str] = []
+        self._heard: tuple[Guidance, ...] = ()
+        self._thread = threading.get_ident()
 
     def tell(self, *told: Progress) -> None:
         """Raises `Cancelled` when an operator has stopped it, `Conflict` when it is not ours."""
         course.tell(self._investigation, *told)
 
-    def run_tool(self, name: str, arguments: Mapping[str, Any]) -> LedgerEntry:
-        """Ask a source, and put the question and the answer on record; once for the same call."""
-        known = self._recorder.known(name, arguments)
-        if known is not None:
-            return known
-        about = str(arguments.get("service", ""))
-        words = f"{name} of {about}" if about else name
-        started = {"tool": name, "arguments": dict(arguments)}
-        self.tell(Progress(ProgressKind.TOOL_STARTED, words, started))
-        entry = self._recorder.store(self._tools.run(name, arguments))
-        self.tell(Progress(ProgressKind.TOOL_FINISHED, entry.draft.summary, _answered(entry)))
-        return entry
+    def outside(self) -> Outside:
+        """Tools run side by side, but for a transaction: only its own thread sees its rows."""
+        return Outside(
+            look=self.look,
+            store=self.store,
+            suspects=self.suspects,
+            on_progress=self.tell,
+            take_guidance=self.take_guidance,
+            take_hypotheses=self.hypotheses,
+            workers=1 if connection.in_atomic_block else MAX_WORKERS,
+        )
 
-    def suggestions(self) -> Sequence[Suggestion]:
-        return suggestions(self._investigation)
+    def look(self, name: str, arguments: Mapping[str, Any]) -> EvidenceDraft:
+        """Ask a source. Safe in threads: each has a database connection of its own."""
+        try:
+            return self._tools.run(name, arguments)
+        finally:
+            if threading.get_ident() != self._thread:
+                connections.close_all()
+
+    def store(self, draft: EvidenceDraft) -> LedgerEntry:
+        """The tool run on record, under its number."""
+        return self._recorder.store(draft)
+
+    def take_guidance(self) -> tuple[Guidance, ...]:
+        """Notes that no model has read yet."""
+        notes = (*self._heard, *self.ear.take())
+        self._heard = ()
+        return notes
+
+    def hypotheses(self, ledger: Ledger) -> Sequence[HypothesisDraft]:
+        """What people put forward, with what the ledger says for and against it."""
+        return drafts_of(self.ctx, ledger, suggestions(self._investigation))
 
     def suspects(self, ctx: IncidentContext, ledger: Ledger) -> Sequence[str]:
         """Services to look at closely: those that operators name come first."""
-        said = " ".join(note.text.lower() for note in self.ear.take())
+        self._heard = self.take_guidance()
+        said = " ".join(note.text.lower() for note in self._heard)
         self._wanted += [name for name in ctx.services if name.lower() in said.split()]
-        named = [suggestion.entity for suggestion in self.suggestions()]
+        named = [suggestion.entity for suggestion in suggestions(self._investigation)]
         return list(dict.fromkeys([*self._wanted, *named, *suspects(ctx, ledger)]))
-
-
-def _answered(entry: LedgerEntry) -> dict[str, Any]:
-    draft: EvidenceDraft = entry.draft
-    return {
-        "seq": entry.seq,
-        "tool": draft.tool,
-        "source": draft.source,
-        "query": draft.native_query[:500],
-        "status": draft.status,
-        "coverage": draft.coverage,
-        "rows": len(draft.facts),
-        "ms": draft.duration_ms,
-    }

@@ -13,10 +13,10 @@ from analysis.commands.investigation.settle import settle
 from analysis.commands.investigation.start import consider
 from analysis.commands.investigation.stop import end_cancelled, is_too_late, withdraw
 from analysis.models import Investigation
+from analysis.reasoning.gate import Gate
 from analysis.reasoning.loop import Investigated, investigate
 from analysis.reasoning.reasoners.factory import reasoners_for
-from analysis.reasoning.reasoners.people import WithSuggestions
-from analysis.types import Cancelled, Progress, ProgressKind
+from analysis.types import Cancelled, ProviderConfig, ProviderKind
 from incidents.commands import incident as incidents
 from incidents.lifecycle import State
 from incidents.models import Incident, TimelineEvent
@@ -52,7 +52,7 @@ def run(*, investigation_id: str) -> None:
             _begin(investigation)
             topology.learn_where_stale(investigation.incident.workspace)
             attempt = Attempt(investigation, context_of(investigation.incident))
-            found = _search(investigation, attempt)
+            found = _search(attempt)
             settle(investigation, found, missed=attempt.ear.missed())
     except Cancelled:
         end_cancelled(investigation)
@@ -76,44 +76,24 @@ def _begin(investigation: Investigation) -> None:
     )
 
 
-def _search(investigation: Investigation, attempt: Attempt) -> Investigated:
-    reasoners = reasoners_for(
-        api_key=settings.ANTHROPIC_API_KEY,
-        base_url=settings.ANTHROPIC_BASE_URL,
-        model=settings.ANTHROPIC_MODEL,
-        effort=settings.ANTHROPIC_EFFORT,
-        max_turns=settings.ANTHROPIC_MAX_TURNS,
+def _search(attempt: Attempt) -> Investigated:
+    return investigate(
+        attempt.ctx, reasoners=reasoners_for(_chain(), Gate()), outside=attempt.outside()
     )
-    found = investigate(
-        attempt.ctx,
-        reasoners=[WithSuggestions(each, attempt.suggestions) for each in reasoners],
-        suspects=attempt.suspects,
-        run_tool=attempt.run_tool,
-        on_stage=lambda stage: attempt.tell(Progress(ProgressKind.STAGE, stage)),
-    )
-    attempt.tell(*_checked(found))
-    return found
 
 
-def _checked(found: Investigated) -> list[Progress]:
-    """Each rival, and each of its claims with what the data say."""
-    told: list[Progress] = []
-    for rank, rival in enumerate(found.settlement.hypotheses, 1):
-        draft = rival.draft
-        said = {"rank": rank, "entity": draft.entity, "origin": draft.origin, "state": rival.state}
-        told.append(Progress(ProgressKind.HYPOTHESIS_ADDED, draft.statement, said))
-        told += [
-            Progress(
-                ProgressKind.CLAIM_CHECKED,
-                claim.draft.statement,
-                {
-                    "rank": rank,
-                    "verdict": claim.verdict,
-                    "is_for": claim.draft.is_for,
-                    "explanation": claim.explanation,
-                    "evidence": list(claim.draft.evidence),
-                },
-            )
-            for claim in rival.claims
-        ]
-    return told
+def _chain() -> list[ProviderConfig]:
+    """The models to ask, in their order: none where no key is set."""
+    if not settings.ANTHROPIC_API_KEY:
+        return []
+    return [
+        ProviderConfig(
+            name="anthropic",
+            kind=ProviderKind.ANTHROPIC,
+            model=settings.ANTHROPIC_MODEL,
+            effort=settings.ANTHROPIC_EFFORT,
+            api_key=settings.ANTHROPIC_API_KEY,
+            base_url=settings.ANTHROPIC_BASE_URL,
+            max_turns=settings.ANTHROPIC_MAX_TURNS,
+        )
+    ]

@@ -1,259 +1,237 @@
-"""The Claude reasoner: asks for more evidence with read tools, then answers in a schema.
+"""Models behind the Messages API: Anthropic's own, and servers that speak it (Ollama, gateways).
 
-Over the vendor's own SDK, with its own retries and no others. Whatever goes wrong ends as
-`ReasonerError`, and the offline reasoner takes over from the same ledger: no conclusion is ever
-read out of an empty answer. The vendor's Messages API reference says what holds for current models:
-adaptive thinking, no forced tools, no sampling parameters, blocks handed back unchanged.
+What holds for current models, by the vendor's reference: adaptive thinking, no forced tools, no
+sampling parameters, no prefill, blocks handed back unchanged, an operator's message only after a
+user's. Models of others get the plain form: no thinking, no effort, no cache marks.
 """
 
-import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import anthropic
-from anthropic.types import Message, MessageParam, ToolParam, ToolResultBlockParam, ToolUseBlock
-from pydantic import ValidationError
+from anthropic.lib.streaming import ParsedMessageStreamEvent
+from anthropic.types import ParsedMessage
 
-from airra.lib.redact import redact
+from airra.lib.wire import Broken
 from analysis.reasoning import prompts
-from analysis.reasoning.answer import Answer, drafts_of
-from analysis.reasoning.claims import operands_help
-from analysis.reasoning.gate import Gate, Stopped
-from analysis.reasoning.ledger import Ledger
-from analysis.reasoning.reasoners.base import Proposal, ReasonerError, RunTool
-from analysis.types import (
-    Call,
-    CallStatus,
-    IncidentContext,
-    LedgerEntry,
-    ProviderConfig,
-    ProviderKind,
+from analysis.reasoning.gate import Gate
+from analysis.reasoning.reasoners import troubles
+from analysis.reasoning.talk import (
+    OnWords,
+    ReasonerError,
+    Refused,
+    Stop,
+    ToolAnswer,
+    ToolCall,
+    ToolSpec,
+    Turn,
 )
+from analysis.types import ProviderConfig, Tokens
 
-MAX_TOKENS = 8000
-MAX_RESULT = 8000  # characters of one tool result
-_TIMEOUT_S = 120.0
-Effort = Literal["low", "medium", "high", "xhigh", "max"]
-
-_ABOUT = {
-    "get_topology": "Who calls whom, and when each edge was last seen.",
-    "list_changes": "Deploys, configuration changes and flags of the last hour.",
-    "get_onsets": "Which signals of which services shifted, when and how far; which stayed steady.",
-    "get_resource_state": "Restarts, memory, disk and replicas as the platform reports them.",
-    "search_logs": "Log templates of a service that are new or surged.",
-    "get_traces": "Calls of a service that became slow or fail, before and during.",
+Block = dict[str, Any]
+_CACHED = {"type": "ephemeral"}
+_OPERATOR = "[Operator, not data] "
+_STOPS = {
+    "end_turn": Stop.DONE,
+    "stop_sequence": Stop.DONE,
+    "tool_use": Stop.TOOLS,
+    "pause_turn": Stop.PAUSED,
+    "max_tokens": Stop.LENGTH,
 }
-_SERVICE = {"type": "string", "description": "A service of this incident; leave out for all."}
-TOOLS: list[ToolParam] = [
-    {
-        "name": name,
-        "description": about,
-        "input_schema": {"type": "object", "properties": {"service": _SERVICE}},
-    }
-    for name, about in sorted(_ABOUT.items())
-]
 
 
-class AnthropicReasoner:
-    is_offline = False
-    prompt_version = prompts.VERSION
+class AnthropicModel:
+    """One model at one address, over the vendor's SDK with its own retries and no others."""
 
-    def __init__(
-        self, *, api_key: str, base_url: str, model: str, effort: str, max_turns: int
-    ) -> None:
-        self.name = f"anthropic:{model}"[:60]
-        self._model, self._effort, self._max_turns = model, cast("Effort", effort), max_turns
-        provider = ProviderConfig(
-            self.name, ProviderKind.ANTHROPIC, model, effort, api_key, base_url
-        )
-        self._calls = 0
-        self._gate = Gate(on_call=self._count)
-        self._client = anthropic.Anthropic(
-            api_key=api_key,
-            base_url=base_url or None,
-            timeout=_TIMEOUT_S,
-            http_client=self._gate.http_client(
-                provider, sdk=f"anthropic {anthropic.__version__}", prompt_version=prompts.VERSION
+    def __init__(self, config: ProviderConfig, gate: Gate) -> None:
+        self.name = f"anthropic:{config.model}"[:60]
+        self.max_turns, self.price = config.max_turns, config.price
+        self.capabilities = config.capabilities
+        self.config, self.gate = config, gate
+        self.is_vendors = "claude" in config.model
+        self.client = anthropic.Anthropic(
+            api_key=config.api_key,
+            base_url=config.base_url or None,
+            timeout=config.timeout_s,
+            http_client=gate.http_client(
+                config, sdk=f"anthropic {anthropic.__version__}", prompt_version=prompts.VERSION
             ),
         )
 
-    def _count(self, call: Call) -> None:
-        self._calls += call.status is not CallStatus.BLOCKED
-
-    def propose(self, ctx: IncidentContext, ledger: Ledger, run_tool: RunTool) -> Proposal:
-        """Rivals in the model's order. Raises `ReasonerError` when it gave none we can use."""
-        talk = _Talk(ctx, ledger, run_tool)
-        try:
-            with self._gate.guard():
-                while self._turn(talk):
-                    pass
-                answer = self._answer(talk)
-        except (anthropic.APIError, Stopped) as error:
-            raise ReasonerError(_why(error)) from error
-        return Proposal(drafts_of(answer, talk.ledger), {**talk.usage, "calls": self._calls})
-
-    def _ask(self, talk: "_Talk", **more: Any) -> Message:
-        message: Message = self._client.messages.create(
-            model=self._model,
-            max_tokens=MAX_TOKENS,
-            system=[
-                {"type": "text", "text": prompts.SYSTEM, "cache_control": {"type": "ephemeral"}}
-            ],
-            messages=talk.messages,
-            tools=TOOLS,
-            thinking={"type": "adaptive", "display": "summarized"},
-            **more,
-        )
-        talk.count(message)
-        return message
-
-    def _turn(self, talk: "_Talk") -> bool:
-        """One answer of the model; True while it wants to look further."""
-        if talk.turns >= self._max_turns:
-            return False
-        message = self._ask(talk, output_config={"effort": self._effort})
-        talk.heard(message)
-        calls = [block for block in message.content if isinstance(block, ToolUseBlock)]
-        match message.stop_reason:
-            case "tool_use" if calls:
-                talk.told([talk.run(call) for call in calls])
-                return True
-            case "pause_turn":
-                return True
-            case "end_turn" | "stop_sequence":
-                return False
-            case other:
-                raise ReasonerError(_STOPPED.get(str(other), f"it stopped with {other!r}"))
-
-    def _answer(self, talk: "_Talk") -> Answer:
-        """The hypotheses, by schema; one repair, then this reasoner gives up."""
-        talk.asked(prompts.ANSWER.format(operands=json.dumps(operands_help(), sort_keys=True)))
-        schema = anthropic.transform_schema(Answer)
-        for _ in range(2):
-            message = self._ask(
-                talk,
-                output_config={
-                    "effort": self._effort,
-                    "format": {"type": "json_schema", "schema": schema},
-                },
-            )
-            talk.heard(message)
-            if message.stop_reason != "end_turn":
-                raise ReasonerError(
-                    _STOPPED.get(str(message.stop_reason), "it did not finish its answer")
-                )
-            text = "".join(block.text for block in message.content if block.type == "text")
-            try:
-                return Answer.model_validate_json(text)
-            except ValidationError as error:
-                talk.asked(prompts.REPAIR.format(error=str(error)[:500]))
-        msg = "its answer did not fit the schema, twice"
-        raise ReasonerError(msg)
+    def converse(self, *, system: str, tools: Sequence[ToolSpec]) -> "AnthropicConversation":
+        return AnthropicConversation(self, system, tools)
 
 
-_STOPPED = {
-    "max_tokens": "it ran out of tokens in the middle of an answer",
-    "refusal": "it declined to answer",
-    "model_context_window_exceeded": "the evidence did not fit into its context",
-    "tool_use": "it asked for more evidence instead of answering",
-}
+class AnthropicConversation:
+    """The messages so far. Blocks of the model go back as they came: thinking is bound to them."""
 
-
-def _why(error: Exception) -> str:
-    if isinstance(error, anthropic.APIStatusError):
-        return f"the API answered {error.status_code}"
-    return redact(str(error))[:200] or type(error).__name__
-
-
-class _Talk:
-    """The conversation so far, the ledger as it grows, and what it cost."""
-
-    def __init__(self, ctx: IncidentContext, ledger: Ledger, run_tool: RunTool) -> None:
-        self._run_tool = run_tool
-        self._entries = {entry.seq: entry for entry in ledger.entries}
-        self._services = set(ctx.services)
-        self.turns = 0
-        self.usage: dict[str, int] = {}
-        self.messages: list[MessageParam] = []
-        self.asked(_opening(ctx, ledger))
-
-    @property
-    def ledger(self) -> Ledger:
-        return Ledger(tuple(entry for _, entry in sorted(self._entries.items())))
-
-    def count(self, message: Message) -> None:
-        self.turns += 1
-        told = {
-            "input_tokens": message.usage.input_tokens,
-            "output_tokens": message.usage.output_tokens,
-            "cache_read_tokens": message.usage.cache_read_input_tokens or 0,
-            "turns": 1,
+    def __init__(self, model: AnthropicModel, system: str, tools: Sequence[ToolSpec]) -> None:
+        self._model = model
+        self._messages: list[dict[str, Any]] = []
+        self._steer: list[str] = []
+        cached = {"cache_control": _CACHED} if model.is_vendors else {}
+        self._fixed: dict[str, Any] = {
+            "model": model.config.model,
+            "max_tokens": model.config.max_tokens,
+            "system": [{"type": "text", "text": system, **cached}],
         }
-        for name, number in told.items():
-            self.usage[name] = self.usage.get(name, 0) + number
+        if model.is_vendors:
+            self._fixed["thinking"] = {"type": "adaptive", "display": "summarized"}
+        if tools:
+            self._fixed["tools"] = [self._tool(spec) for spec in tools]
 
-    def heard(self, message: Message) -> None:
-        """Its blocks go back unchanged: thinking is bound to the conversation."""
-        blocks = [block.model_dump(mode="json", exclude_none=True) for block in message.content]
-        if blocks:
-            self.messages.append({"role": "assistant", "content": cast("Any", blocks)})
+    def _tool(self, spec: ToolSpec) -> Block:
+        strict = {"strict": True} if spec.is_strict and self._model.is_vendors else {}
+        return {
+            "name": spec.name,
+            "description": spec.about,
+            "input_schema": dict(spec.schema),
+            **strict,
+        }
 
-    def asked(self, text: str) -> None:
-        self.messages.append({"role": "user", "content": text})
+    def say(self, text: str) -> None:
+        self._add([{"type": "text", "text": text}])
 
-    def told(self, results: Sequence[ToolResultBlockParam]) -> None:
+    def answer(self, results: Sequence[ToolAnswer]) -> None:
         """All results of one turn in one message."""
-        self.messages.append({"role": "user", "content": list(results)})
+        self._add(
+            [
+                {
+                    "type": "tool_result",
+                    "tool_use_id": result.call_id,
+                    "content": result.text,
+                    "is_error": result.is_error,
+                }
+                for result in results
+            ]
+        )
 
-    def run(self, call: ToolUseBlock) -> ToolResultBlockParam:
-        """A tool of ours with arguments we know; anything else is told back as an error."""
-        service = str((call.input or {}).get("service", ""))
-        if call.name not in _ABOUT:
-            return _result(call, f"there is no tool {call.name!r}", is_error=True)
-        if service and service not in self._services:
-            known = ", ".join(sorted(self._services))
-            return _result(call, f"unknown service; known: {known}", is_error=True)
-        arguments = {"service": service} if service else {}
-        entry = self._run_tool(call.name, arguments)
-        self._entries[entry.seq] = entry
-        return _result(call, _shown(entry))
+    def steer(self, text: str) -> None:
+        if self._model.is_vendors:
+            self._steer.append(text)
+        else:
+            self.say(f"{_OPERATOR}{text}")
+
+    def _add(self, blocks: list[Block]) -> None:
+        """To the user's message that nobody has answered yet, or to a new one."""
+        place = len(self._messages)
+        if place and self._messages[-1]["role"] == "system":
+            place -= 1  # a dropped turn left it unanswered; nothing but an answer may follow it
+        if place and self._messages[place - 1]["role"] == "user":
+            self._messages[place - 1]["content"] += blocks
+        else:
+            self._messages.insert(place, {"role": "user", "content": blocks})
+
+    def turn(self, *, schema: Mapping[str, Any] | None, on_words: OnWords) -> Turn:
+        """One answer, streamed. Raises `ReasonerError`, or why the gate let nothing out."""
+        self._place_steering()
+        request = {**self._fixed, "messages": self._cached(), **self._output(schema)}
+        try:
+            with self._model.gate.guard():
+                message = self._streamed(request, on_words)
+        except anthropic.APIStatusError as error:
+            raise troubles.by_status(
+                error.status_code, str(error.type or ""), error.message
+            ) from error
+        except (anthropic.APIError, Broken) as error:
+            raise troubles.unreachable(error) from error
+        except ValueError as error:
+            msg = "the stream held something that is no JSON"
+            raise ReasonerError(msg) from error
+        return self._heard(message)
+
+    def _place_steering(self) -> None:
+        """After a user's message, one message for all of it: no other place is allowed."""
+        if not self._steer:
+            return
+        blocks: list[Block] = [{"type": "text", "text": text} for text in self._steer]
+        self._steer = []
+        last = self._messages[-1]
+        if last["role"] == "system":
+            last["content"] += blocks
+        elif last["role"] == "user":
+            self._messages.append({"role": "system", "content": blocks})
+        else:
+            self.say(_OPERATOR + "\n".join(block["text"] for block in blocks))
+
+    def _cached(self) -> list[dict[str, Any]]:
+        """The messages with a mark for the cache on the last block that a user said."""
+        if not self._model.is_vendors:
+            return self._messages
+        marked = list(self._messages)
+        place = next(n for n in reversed(range(len(marked))) if marked[n]["role"] == "user")
+        *earlier, last = marked[place]["content"]
+        marked[place] = {"role": "user", "content": [*earlier, {**last, "cache_control": _CACHED}]}
+        return marked
+
+    def _output(self, schema: Mapping[str, Any] | None) -> dict[str, Any]:
+        config: dict[str, Any] = {}
+        if self._model.is_vendors:
+            config["effort"] = self._model.config.effort
+        if schema is not None and self._model.capabilities.schema:
+            config["format"] = {"type": "json_schema", "schema": dict(schema)}
+        return {"output_config": config} if config else {}
+
+    def _streamed(self, request: Mapping[str, Any], on_words: OnWords) -> ParsedMessage[None]:
+        is_whole = False
+        with self._model.client.messages.stream(**cast("Any", request)) as stream:
+            for event in stream:
+                is_whole = is_whole or event.type == "message_stop"
+                words = _words(event)
+                if words:
+                    on_words(words)
+        if not is_whole:
+            raise troubles.cut_off()
+        return stream.current_message_snapshot
+
+    def _heard(self, message: ParsedMessage[None]) -> Turn:
+        tokens = _tokens(message)
+        reason = str(message.stop_reason)
+        if reason == "refusal":
+            details = message.stop_details
+            category = str(details.category) if details and details.category else "no category"
+            msg = f"it declined to answer ({category})"
+            raise Refused(msg, tokens=tokens)
+        if reason not in _STOPS:
+            raise ReasonerError(_OTHER.get(reason, f"it stopped with {reason!r}"), tokens=tokens)
+        stop = _STOPS[reason]
+        calls = tuple(
+            ToolCall(block.id, block.name, _object(block.input))
+            for block in message.content
+            if block.type == "tool_use"
+        )
+        if (stop is Stop.TOOLS) != bool(calls) and stop is not Stop.LENGTH:
+            msg = f"it stopped with {reason!r} and {len(calls)} tool calls"
+            raise ReasonerError(msg, tokens=tokens)
+        if stop is not Stop.LENGTH and message.content:
+            blocks = [block.to_dict(mode="json", exclude_none=True) for block in message.content]
+            self._messages.append({"role": "assistant", "content": blocks})
+        text = "".join(block.text for block in message.content if block.type == "text")
+        return Turn(stop, text, calls, tokens)
 
 
-def _result(call: ToolUseBlock, text: str, *, is_error: bool = False) -> ToolResultBlockParam:
-    return {
-        "type": "tool_result",
-        "tool_use_id": call.id,
-        "content": redact(text)[:MAX_RESULT],
-        "is_error": is_error,
-    }
+_OTHER = {"model_context_window_exceeded": "the evidence did not fit into its context"}
 
 
-def _shown(entry: LedgerEntry) -> str:
-    """A ledger entry as JSON text: the facts that claims are checked against, then the view."""
-    draft = entry.draft
-    facts: list[Mapping[str, Any]] = [fact.to_json() for fact in draft.facts]
-    head = {
-        "evidence": entry.seq,
-        "tool": draft.tool,
-        "arguments": dict(draft.arguments),
-        "status": str(draft.status),
-        "coverage": draft.coverage,
-        "summary": draft.summary,
-        "facts": facts[:60],
-    }
-    return json.dumps(head, sort_keys=True, default=str)
+def _words(event: "ParsedMessageStreamEvent[None]") -> str:
+    """The text of a block that is complete: said aloud, or its thinking in summary."""
+    if event.type != "content_block_stop":
+        return ""
+    block = event.content_block
+    if block.type == "text":
+        return block.text
+    return block.thinking if block.type == "thinking" else ""
 
 
-def _opening(ctx: IncidentContext, ledger: Ledger) -> str:
-    """The incident and the ledger so far. Titles are others' words, so they come as JSON."""
-    incident = {
-        "incident": ctx.key,
-        "title": ctx.title,
-        "service": ctx.service,
-        "severity": ctx.severity,
-        "started_at": ctx.started_at,
-        "now": ctx.now,
-        "services": list(ctx.services),
-    }
-    entries = "\n".join(redact(_shown(entry))[:MAX_RESULT] for entry in ledger.entries)
-    return f"{redact(json.dumps(incident, sort_keys=True))}\n\nLedger:\n{entries}"
+def _object(given: object) -> Mapping[str, Any] | None:
+    return given if isinstance(given, dict) else None
+
+
+def _tokens(message: ParsedMessage[None]) -> Tokens:
+    used = message.usage
+    return Tokens(
+        input=used.input_tokens,
+        output=used.output_tokens,
+        cache_read=used.cache_read_input_tokens or 0,
+        cache_write=used.cache_creation_input_tokens or 0,
+    )

@@ -1,32 +1,37 @@
-"""What every reasoner is: it proposes from the ledger, may ask for more of it, and never writes."""
+"""What a reasoner without a model is, and who is asked in an investigation."""
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
+from analysis.reasoning.gate import Gate
 from analysis.reasoning.ledger import Ledger
-from analysis.types import HypothesisDraft, IncidentContext, LedgerEntry
+from analysis.reasoning.reasoners.breaker import Breakers
+from analysis.reasoning.talk import Model
+from analysis.types import HypothesisDraft, IncidentContext
 
-RunTool = Callable[[str, Mapping[str, Any]], LedgerEntry]
-
-
-class ReasonerError(Exception):
-    """This reasoner cannot go on; the message says why, and another one may take over."""
+_BREAKERS = Breakers(time.monotonic)  # of this process
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """Rival hypotheses, and what it took to find them."""
+    """Rival hypotheses, best first."""
 
     drafts: tuple[HypothesisDraft, ...]
-    usage: Mapping[str, int] = field(default_factory=dict)
 
 
 class Reasoner(Protocol):
-    name: str
-    prompt_version: str
-    is_offline: bool
+    """Proposes from the ledger; never fails, never writes."""
 
-    def propose(self, ctx: IncidentContext, ledger: Ledger, run_tool: RunTool) -> Proposal:
-        """Rivals over the ledger; `run_tool` adds to it. Raises `ReasonerError`."""
-        ...
+    def propose(self, ctx: IncidentContext, ledger: Ledger) -> Proposal: ...
+
+
+@dataclass(frozen=True)
+class Reasoners:
+    """Who may be asked: models in their order, and the one that needs no model, always there."""
+
+    offline: Reasoner
+    models: Sequence[Model] = ()
+    gate: Gate = field(default_factory=Gate)  # the one that the clients of the models go through
+    breakers: Breakers = _BREAKERS

@@ -1,26 +1,25 @@
-"""Which reasoners an investigation asks, in order; the offline one is always the last."""
+"""Which reasoners an investigation asks, in order; the offline one always stands behind them."""
 
-from analysis.reasoning.reasoners.base import Reasoner
+from collections.abc import Sequence
+
+from analysis.reasoning.gate import Gate
+from analysis.reasoning.reasoners.base import Reasoners
 from analysis.reasoning.reasoners.offline import OfflineReasoner
+from analysis.reasoning.talk import Model
+from analysis.types import ProviderConfig, ProviderKind
 
 
-def reasoners_for(
-    *, api_key: str, base_url: str, model: str, effort: str, max_turns: int
-) -> list[Reasoner]:
-    """The Claude reasoner where a key is set, then the offline one."""
-    found: list[Reasoner] = []
-    if api_key:
-        from analysis.reasoning.reasoners.anthropic import (  # noqa: PLC0415 - a slow import
-            AnthropicReasoner,
-        )
+def reasoners_for(chain: Sequence[ProviderConfig], gate: Gate) -> Reasoners:
+    """The models of the chain, all behind this gate, then the offline reasoner."""
+    return Reasoners(OfflineReasoner(), [model_of(config, gate) for config in chain], gate)
 
-        found.append(
-            AnthropicReasoner(
-                api_key=api_key,
-                base_url=base_url,
-                model=model,
-                effort=effort,
-                max_turns=max_turns,
-            )
-        )
-    return [*found, OfflineReasoner()]
+
+def model_of(config: ProviderConfig, gate: Gate) -> Model:
+    """The adapter for this provider's API. The SDKs are slow to import: only where asked for."""
+    if config.kind is ProviderKind.OPENAI:
+        from analysis.reasoning.reasoners.openai import OpenAIModel  # noqa: PLC0415 - slow import
+
+        return OpenAIModel(config, gate)
+    from analysis.reasoning.reasoners.anthropic import AnthropicModel  # noqa: PLC0415 - slow import
+
+    return AnthropicModel(config, gate)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from analysis.reasoning.ledger import Ledger
 from analysis.reasoning.reasoners import arguments
-from analysis.reasoning.reasoners.base import Proposal, RunTool
+from analysis.reasoning.reasoners.base import Proposal
 from analysis.reasoning.scene import OWN, Scene
 from analysis.types import ChangeFact, HypothesisDraft, IncidentContext, Mechanism, Onset
 
@@ -37,13 +37,8 @@ _WORDS = {
 class OfflineReasoner:
     """First-class: what runs without a key, and the second opinion beside a model."""
 
-    name = "offline"
-    prompt_version = ""
-    is_offline = True
-
-    def propose(self, ctx: IncidentContext, ledger: Ledger, run_tool: RunTool) -> Proposal:
-        """Rivals, best first. `run_tool` is not needed: what it argues from is gathered before."""
-        del run_tool
+    def propose(self, ctx: IncidentContext, ledger: Ledger) -> Proposal:
+        """Rivals, best first."""
         scene = Scene(ctx, ledger)
         found = [d for e in scene.entities() for rule in _RULES for d in rule(scene, e)]
         best: dict[tuple[str, Mechanism, str], HypothesisDraft] = {}

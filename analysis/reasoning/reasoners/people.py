@@ -1,17 +1,14 @@
 """Hypotheses that people add: code looks for what speaks for and against them, as for any other."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from analysis.reasoning.ledger import Ledger
 from analysis.reasoning.reasoners import arguments
-from analysis.reasoning.reasoners.base import Proposal, Reasoner, RunTool
 from analysis.reasoning.scene import Scene
 from analysis.types import (
     ChangeFact,
     HypothesisDraft,
     IncidentContext,
-    LedgerEntry,
     Mechanism,
     Suggestion,
 )
@@ -24,48 +21,6 @@ _SHOWN_BY = {
     Mechanism.EXTERNAL: ("traffic",),
 }
 _BY_A_CHANGE = (Mechanism.CHANGE, Mechanism.CONFIG)
-
-
-class WithSuggestions:
-    """A reasoner whose rivals are joined by those that people have put forward.
-
-    The suggestions are asked for when the reasoner is done, so that late ones count too.
-    """
-
-    def __init__(self, inner: Reasoner, suggestions: Callable[[], Sequence[Suggestion]]) -> None:
-        self._inner, self._suggestions = inner, suggestions
-        self.name = inner.name
-        self.prompt_version = inner.prompt_version
-        self.is_offline = inner.is_offline
-
-    def propose(self, ctx: IncidentContext, ledger: Ledger, run_tool: RunTool) -> Proposal:
-        """What the reasoner proposes, then what people do. Raises `ReasonerError`."""
-        seen = _Seen(ledger, run_tool)
-        proposal = self._inner.propose(ctx, ledger, seen.run)
-        known = {(draft.entity, draft.mechanism) for draft in proposal.drafts}
-        added = [
-            draft
-            for draft in drafts_of(ctx, seen.ledger, self._suggestions())
-            if (draft.entity, draft.mechanism) not in known
-        ]
-        return Proposal((*proposal.drafts, *added), proposal.usage)
-
-
-class _Seen:
-    """The ledger with what the reasoner has added to it."""
-
-    def __init__(self, ledger: Ledger, run_tool: RunTool) -> None:
-        self._entries = {entry.seq: entry for entry in ledger.entries}
-        self._run_tool = run_tool
-
-    def run(self, name: str, asked: Mapping[str, Any]) -> LedgerEntry:
-        entry = self._run_tool(name, asked)
-        self._entries[entry.seq] = entry
-        return entry
-
-    @property
-    def ledger(self) -> Ledger:
-        return Ledger(tuple(self._entries[seq] for seq in sorted(self._entries)))
 
 
 def drafts_of(

@@ -13,7 +13,14 @@ from analysis.commands.investigation.attempt import Attempt
 from analysis.commands.investigation.lease import claim
 from analysis.commands.investigation.stop import end_cancelled
 from analysis.models import Connector, Evidence, Investigation, InvestigationEvent
-from analysis.types import Cancelled, Mechanism, Progress, ProgressKind
+from analysis.types import (
+    Cancelled,
+    EvidenceDraft,
+    LedgerEntry,
+    Mechanism,
+    Progress,
+    ProgressKind,
+)
 from incidents.lifecycle import State
 from incidents.models import AuditEvent, Incident
 from incidents.permissions import NotPermitted, Role
@@ -201,15 +208,15 @@ def test_what_runs_stops_before_its_next_step_and_keeps_what_it_gathered(
     trouble: Incident, remi: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun = commands.start(incident=trouble, by=remi)
-    asked = Attempt.run_tool
+    kept = Attempt.store
 
-    def run_tool(self: Attempt, name: str, arguments: dict[str, object]) -> object:
-        answer = asked(self, name, arguments)
-        if name == "get_onsets":
+    def store(self: Attempt, draft: EvidenceDraft) -> LedgerEntry:
+        entry = kept(self, draft)
+        if draft.tool == "get_onsets":
             commands.cancel(investigation=Investigation.objects.get(pk=begun.pk), by=remi)
-        return answer
+        return entry
 
-    monkeypatch.setattr(Attempt, "run_tool", run_tool)
+    monkeypatch.setattr(Attempt, "store", store)
     done = run(trouble)
     trouble.refresh_from_db()
     assert done.state == Investigation.State.CANCELLED

@@ -18,7 +18,6 @@ from analysis.types import (
     Fact,
     HypothesisDraft,
     IncidentContext,
-    LedgerEntry,
     Mechanism,
     Settlement,
 )
@@ -131,7 +130,7 @@ def test_claims_lose_their_support_when_the_topology_is_shuffled() -> None:
     for seed in range(40):
         chance = Random(seed)
         known, ctx = fault(chance)
-        drafts = OfflineReasoner().propose(ctx, known, _no_tool).drafts
+        drafts = OfflineReasoner().propose(ctx, known).drafts
         other, elsewhere = attacks.with_shuffled_topology(known, ctx, chance)
         best = _judged(drafts, known, ctx).hypotheses[0]
         after = _judged(drafts, other, elsewhere).hypotheses
@@ -141,10 +140,6 @@ def test_claims_lose_their_support_when_the_topology_is_shuffled() -> None:
         assert same.confidence <= best.confidence
     assert held == 40
     assert lost >= 20
-
-
-def _no_tool(name: str, _: object) -> LedgerEntry:
-    raise AssertionError(name)
 
 
 def _has_path(claims: tuple[CheckedClaim, ...]) -> bool:

@@ -2,21 +2,19 @@
 
 import pytest
 
-from analysis.reasoning.ledger import Ledger
 from analysis.reasoning.loop import investigate
+from analysis.reasoning.reasoners.base import Reasoners
 from analysis.reasoning.reasoners.offline import OfflineReasoner
 from analysis.types import (
     ChangeFact,
     Edge,
-    EvidenceDraft,
     Fact,
     HypothesisState,
-    IncidentContext,
-    LedgerEntry,
     Mechanism,
     Settlement,
 )
-from tests.unit.reasoning.world import EDGES, change, context, edge, entry, onset, steady
+from tests.unit.reasoning.outside import outside
+from tests.unit.reasoning.world import EDGES, change, context, edge, onset, steady
 
 
 def concluded(
@@ -34,23 +32,9 @@ def concluded(
         "search_logs": (),
         "get_traces": edges,
     }
-    seen: list[LedgerEntry] = []
-
-    def run_tool(name: str, arguments: object) -> LedgerEntry:
-        draft: EvidenceDraft = entry(len(seen) + 1, name, *answers[name]).draft
-        seen.append(LedgerEntry(len(seen) + 1, draft))
-        return seen[-1]
-
-    def nobody(_: IncidentContext, __: Ledger) -> list[str]:
-        return [service]
-
-    found = investigate(
-        context(service, edges),
-        reasoners=[OfflineReasoner()],
-        suspects=nobody,
-        run_tool=run_tool,
-        on_stage=lambda _: None,
-    )
+    scene = context(service, edges)
+    answering = outside(answers, suspects=lambda *_: [service])
+    found = investigate(scene, reasoners=Reasoners(OfflineReasoner()), outside=answering)
     return found.settlement
 
 

@@ -2,11 +2,32 @@
 
 from django.urls import path
 
-from analysis.views import detectors, evaluation, hypotheses, preview, signals, sources
+from analysis.views import (
+    detectors,
+    evaluation,
+    hypotheses,
+    investigations,
+    preview,
+    signals,
+    sources,
+)
 
 app_name = "analysis"
 urlpatterns = [
-    path("incidents/<str:key>/investigate/", hypotheses.investigate, name="investigate"),
+    path("incidents/<str:key>/investigate/", investigations.investigate, name="investigate"),
+    path("incidents/<str:key>/hypotheses/add/", investigations.suggest, name="suggest"),
+    path(
+        "investigations/<uuid:investigation_id>/",
+        investigations.investigation,
+        name="investigation",
+    ),
+    path("investigations/<uuid:investigation_id>/steer/", investigations.steer, name="steer"),
+    path("investigations/<uuid:investigation_id>/cancel/", investigations.cancel, name="cancel"),
+    path(
+        "investigations/<uuid:investigation_id>/evidence/<int:seq>/",
+        investigations.evidence_of,
+        name="evidence-of",
+    ),
     path("incidents/<str:key>/evidence/<int:seq>/", hypotheses.evidence, name="evidence"),
     path("incidents/<str:key>/signals/", signals.signals, name="signals"),
     path("incidents/<str:key>/signals.json", signals.signals_json, name="signals-json"),

@@ -71,6 +71,13 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
+def money(usd: float) -> str:
+    """US dollars to the cent, or to a tenth of one where it is less than ten: $1.20, $0.004."""
+    if 0 < usd < 0.001:
+        return "under $0.001"
+    return f"${usd:,.2f}" if usd == 0 or usd >= 0.1 else f"${usd:.3f}"
+
+
 def confidence_word(share: float) -> str:
     """The word that stands beside a confidence; 0.45 is where settling begins to abstain."""
     for least, word in ((0.85, "very likely"), (0.7, "likely"), (0.45, "plausible")):

@@ -37,6 +37,13 @@ _TONES = {
     "refuted": "tone-red",
     "confirmed": "tone-green",
     "ruled_out": "tone-red",
+    # what came of an investigation
+    "root_cause_identified": "tone-green",
+    "best_effort": "tone-blue",
+    "blocked": "tone-amber",
+    "could_not_investigate": "tone-red",
+    "cancelled": "tone-amber",
+    "running": "tone-violet",
     # plans, approvals, executions
     "pending": "tone-amber",
     "approved": "tone-green",
@@ -204,6 +211,11 @@ def confidence_word(share: float) -> str:
 @register.simple_tag
 def quantity(value: float | None, unit: str = "") -> str:
     return quantities.quantity(value, unit)
+
+
+@register.filter
+def money(usd: float) -> str:
+    return quantities.money(usd)
 
 
 @register.filter

@@ -1,5 +1,6 @@
 """The incident page: one response from three apps' queries, at most twelve of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -11,7 +12,7 @@ from django_htmx.http import ptag
 from airra.lib.htmx import render_partial
 from airra.pages.context import shell_of
 from analysis.models import Investigation
-from analysis.queries import forecasts, hypotheses, signals
+from analysis.queries import forecasts, hypotheses, investigations, signals
 from analysis.queries.source_reports import is_about_a_source
 from incidents.lifecycle import TRANSITIONS, State
 from incidents.models import Incident, TimelineEvent
@@ -42,7 +43,7 @@ class Look:
     """What both the polling tag and the page need; looked up once a request."""
 
     incident: Incident
-    run: Investigation | None
+    runs: Sequence[Investigation]
     plan: plans.PlanPanel
     outlook: forecasts.Outlook | None
 
@@ -57,7 +58,7 @@ def _look(request: HttpRequest, key: str) -> Look:
         found = forecasts.outlooks([incident.pk]) if incident.is_predicted else {}
         look = Look(
             incident,
-            hypotheses.latest(incident),
+            investigations.of(incident),
             plans.panel(incident),
             found.get(incident.pk),
         )
@@ -68,9 +69,14 @@ def _look(request: HttpRequest, key: str) -> Look:
 def _context(request: HttpRequest, look: Look) -> dict[str, Any]:
     """Everything the live part shows."""
     incident, plan = look.incident, look.plan
-    panel = hypotheses.panel_of(look.run)
+    panel = hypotheses.panel_of(look.runs)
     permissions = shell_of(request).permissions.get(incident.workspace_id, frozenset())
     may_respond = Permission.RESPOND in permissions
+    may_suggest = (
+        may_respond
+        and not is_about_a_source(incident)
+        and State.ANALYSING in {State(incident.state), *TRANSITIONS[State(incident.state)]}
+    )
     rows = timeline.events_for(incident)
     return {
         "incident": incident,
@@ -79,11 +85,10 @@ def _context(request: HttpRequest, look: Look) -> dict[str, Any]:
         "stages": incident_detail.strip(incident, _stage_times(panel, plan)),
         "steps": incident_detail.next_steps(incident, permissions),
         "may_respond": may_respond,
-        "may_investigate": may_respond
-        and not panel.is_running
-        and not is_about_a_source(incident)
-        and State.ANALYSING in {State(incident.state), *TRANSITIONS[State(incident.state)]},
+        "may_investigate": may_suggest and not panel.is_running,
+        "may_suggest": may_suggest,
         "panel": panel,
+        "is_awaited": hypotheses.is_awaited(incident) and not is_about_a_source(incident),
         "plan": plan,
         "say": plan.approval and plans.say_of(plan.approval, request.user, permissions),
         "rows": rows,
@@ -127,7 +132,7 @@ def incident_page(request: HttpRequest, key: str) -> HttpResponse:
 def _tag(request: HttpRequest, key: str) -> str:
     look = _look(request, key)
     newest = incident_detail.newest_event_id(look.incident)
-    return _joined(newest, hypotheses.Panel(look.run), look)
+    return _joined(newest, hypotheses.Panel(next(iter(look.runs), None)), look)
 
 
 @ptag(_tag)

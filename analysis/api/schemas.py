@@ -4,9 +4,35 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from ninja import Schema
+from ninja import Field, Schema
 
+from analysis.models import InvestigationEvent
 from analysis.queries.hypotheses import ClaimRow, HypothesisRow
+from analysis.types import Mechanism
+from incidents.api.schemas import Text
+
+
+class SteerIn(Schema):
+    text: Text = Field(min_length=1, max_length=500)
+
+
+class HypothesisIn(Schema):
+    service: Text = Field(min_length=1, max_length=120)
+    mechanism: Mechanism
+    statement: Text = Field(min_length=1, max_length=300)
+
+
+class StepOut(Schema):
+    seq: int
+    at: datetime
+    kind: str
+    text: str
+    by: str
+    payload: dict[str, Any]
+
+    @staticmethod
+    def resolve_by(event: InvestigationEvent) -> str:
+        return event.author.get_username() if event.author else "AIRRA"
 
 
 class ClaimOut(Schema):

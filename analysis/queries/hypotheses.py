@@ -5,63 +5,27 @@ States and numbers were settled by code; here they are only shown.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
-from django.shortcuts import get_object_or_404
 
-from airra.lib import quantities
 from analysis.models import Evidence, Hypothesis, Investigation
-from analysis.types import ClaimVerdict, Custody, HypothesisState, Outcome
+from analysis.queries import course, investigations
+from analysis.queries.course import Course
+from analysis.queries.evidence import LEDGER_FIELDS, EvidenceRow, evidence_row
+from analysis.types import ClaimVerdict, HypothesisState, Outcome
+from incidents.lifecycle import State
 from incidents.models import Incident
-
-# What a reader calls the source of a piece of evidence.
-_SOURCE_WORD = {
-    Custody.PLATFORM_API: "platform",
-    Custody.CHANGE_SYSTEM: "change",
-    Custody.APP_METRIC: "metric",
-    Custody.TRACE: "trace",
-    Custody.APP_TEXT: "log",
-    Custody.USER_INFLUENCED: "user text",
-    Custody.HUMAN_GUIDANCE: "note",
-}
-
-# What an investigation says it is doing, in order (`analysis.reasoning.loop`).
-STAGES = ("Gathering evidence", "Testing hypotheses", "Ranking")
 
 # Outcomes in which no cause is stated as fact.
 ABSTAINED = (Outcome.INCONCLUSIVE, Outcome.BLOCKED, Outcome.COULD_NOT_INVESTIGATE)
 
-# The ledger without `facts` and `view`, which may be long and have a page of their own.
-_LEDGER_FIELDS = (
-    "id", "seq", "tool", "connector__name", "native_query", "window_start", "window_end",
-    "status", "coverage", "summary", "custody", "duration_ms",
-)  # fmt: skip
+_TOKENS = ("input", "output", "cache_read", "cache_write")
 _CLAIM_FIELDS = (
     "claims__id", "claims__hypothesis_id", "claims__is_for", "claims__statement",
     "claims__verdict", "claims__weight", "claims__explanation",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class EvidenceRow:
-    seq: int
-    tool: str
-    source: str  # the connector's name, or nothing for AIRRA's own record
-    kind: str  # metric, log, trace …
-    native_query: str
-    window_start: datetime
-    window_end: datetime
-    status: str
-    coverage: float
-    summary: str
-    duration_ms: int
-
-    @property
-    def label(self) -> str:
-        return f"E{self.seq} {self.kind}"
 
 
 @dataclass(frozen=True)
@@ -100,6 +64,15 @@ class HypothesisRow:
         return [c for c in self.claims if c.failed]
 
     @property
+    def chain(self) -> list[tuple[str, str]]:
+        """The services from cause to symptom, each with its part in it."""
+        names = self.hypothesis.path or [self.hypothesis.entity]
+        if len(names) == 1:
+            return [(names[0], "cause and symptom")]
+        between = [(name, "passes it on") for name in names[1:-1]]
+        return [(names[0], "cause"), *between, (names[-1], "symptom")]
+
+    @property
     def is_ruled_out(self) -> bool:
         if self.hypothesis.verdict:
             return self.hypothesis.verdict == Hypothesis.Verdict.RULED_OUT
@@ -113,6 +86,10 @@ class Panel:
     investigation: Investigation | None = None
     hypotheses: list[HypothesisRow] = field(default_factory=list)
     ledger: list[EvidenceRow] = field(default_factory=list)
+    course: Course = field(default_factory=Course)
+    history: Sequence[Investigation] = ()  # the others of this incident
+    shared_reason: str = ""  # why it is another incident's and answers for this one too
+    labels: int = 0  # hypotheses that people have judged in this workspace
 
     @property
     def ranked(self) -> list[HypothesisRow]:
@@ -131,16 +108,39 @@ class Panel:
         return self.investigation is not None and self.investigation.state in Investigation.LIVE
 
     @property
-    def stages(self) -> list[tuple[str, str]]:
-        """The stages of a running investigation, each done, now or ahead."""
-        now = self.investigation.stage if self.investigation else ""
-        here = STAGES.index(now) if now in STAGES else -1
-        standing = {True: "done", False: "ahead"}
-        return [(s, "now" if i == here else standing[i < here]) for i, s in enumerate(STAGES)]
+    def may_be_cancelled(self) -> bool:
+        run = self.investigation
+        return self.is_running and run is not None and run.cancel_requested_at is None
 
     @property
     def abstained(self) -> bool:
         return self.investigation is not None and self.investigation.outcome in ABSTAINED
+
+    @property
+    def lasted_s(self) -> float | None:
+        run = self.investigation
+        if run is None or run.started_at is None or run.finished_at is None:
+            return None
+        return (run.finished_at - run.started_at).total_seconds()
+
+    @property
+    def tokens(self) -> int:
+        usage = self.investigation.usage if self.investigation else {}
+        return sum(int(usage.get(f"{name}_tokens", 0)) for name in _TOKENS)
+
+    @property
+    def is_uncalibrated(self) -> bool:
+        return self.labels < investigations.FEW_LABELS
+
+    @property
+    def few_labels(self) -> int:
+        return investigations.FEW_LABELS
+
+    @property
+    def has_fallen_back(self) -> bool:
+        """Whether a model was asked and the offline reasoner had to answer."""
+        run = self.investigation
+        return run is not None and run.reasoner == "offline" and bool(self.course.troubles)
 
     @property
     def blind_spots(self) -> list[EvidenceRow]:
@@ -154,7 +154,12 @@ class Panel:
     @property
     def tag(self) -> str:
         run = self.investigation
-        return f"{run.pk}.{run.state}.{run.stage}" if run else ""
+        return f"{run.pk}.{run.state}.{run.last_event}" if run else ""
+
+
+def is_awaited(incident: Incident) -> bool:
+    """Whether AIRRA will look into it by itself, once the signals have settled."""
+    return State(incident.state) in (State.OPEN, State.ACKNOWLEDGED)
 
 
 @dataclass(frozen=True)
@@ -169,31 +174,45 @@ class TopCause:
 
 def panel(incident: Incident) -> Panel:
     """The newest investigation with its hypotheses and ledger. Three queries."""
-    return panel_of(latest(incident))
+    return panel_of(investigations.of(incident))
 
 
-def panel_of(run: Investigation | None) -> Panel:
-    """One investigation with its hypotheses and ledger. Two queries."""
-    if run is None:
+def panel_of(runs: Sequence[Investigation]) -> Panel:
+    """The first of these (`investigations.of`) as it stands. Two queries."""
+    if not runs:
         return Panel()
-    hypotheses = list(
-        Hypothesis.objects.filter(investigation=run)
-        .select_related("verdict_by", "service")
-        .order_by("rank")
-    )
+    run = runs[0]
+    history = runs[1:]
+    shared_reason = getattr(run, "shared_reason", "")
+    labels = getattr(run, "labels", 0)
+    if run.state in Investigation.LIVE:
+        told = course.course_of(run)
+        ledger, _ = _ledger_with_claims(run)
+        return Panel(
+            run,
+            ledger=ledger,
+            course=told,
+            history=history,
+            shared_reason=shared_reason,
+            labels=labels,
+        )
+    found = Hypothesis.objects.filter(investigation=run).select_related("verdict_by", "service")
     ledger, claims = _ledger_with_claims(run)
-    return Panel(run, [HypothesisRow(h, claims.get(h.pk, [])) for h in hypotheses], ledger)
-
-
-def latest(incident: Incident) -> Investigation | None:
-    return Investigation.objects.filter(incident=incident).order_by("-created_at").first()
+    return Panel(
+        run,
+        [HypothesisRow(h, claims.get(h.pk, [])) for h in found.order_by("rank")],
+        ledger,
+        history=history,
+        shared_reason=shared_reason,
+        labels=labels,
+    )
 
 
 def _attempts(run: Investigation) -> QuerySet[Evidence, dict[str, Any]]:
     """The ledger of the newest attempt, each row once for every claim that cites it."""
     return Evidence.objects.filter(
         investigation=run, attempt=max(1, run.attempts)
-    ).order_by("seq").values(*_LEDGER_FIELDS, *_CLAIM_FIELDS)  # fmt: skip
+    ).order_by("seq").values(*LEDGER_FIELDS, *_CLAIM_FIELDS)  # fmt: skip
 
 
 def _ledger_with_claims(
@@ -207,7 +226,7 @@ def _ledger_with_claims(
     claims: dict[UUID, ClaimRow] = {}
     by_hypothesis: dict[UUID, list[ClaimRow]] = {}
     for row in _attempts(run):
-        evidence = ledger.setdefault(row["id"], _evidence_row(row))
+        evidence = ledger.setdefault(row["id"], evidence_row(row))
         if row["claims__id"] is None:
             continue
         claim = claims.get(row["claims__id"])
@@ -221,22 +240,6 @@ def _ledger_with_claims(
 
 
 _WEIGHT_ORDER = {"decisive": 0, "strong": 1, "weak": 2}
-
-
-def _evidence_row(row: Mapping[str, Any]) -> EvidenceRow:
-    return EvidenceRow(
-        seq=row["seq"],
-        tool=row["tool"],
-        source=row["connector__name"] or "",
-        kind=_SOURCE_WORD.get(row["custody"], row["custody"]),
-        native_query=row["native_query"],
-        window_start=row["window_start"],
-        window_end=row["window_end"],
-        status=row["status"],
-        coverage=row["coverage"],
-        summary=row["summary"],
-        duration_ms=row["duration_ms"],
-    )
 
 
 def _claim_row(row: Mapping[str, Any]) -> ClaimRow:
@@ -279,68 +282,3 @@ def top_causes(incident_ids: Collection[UUID]) -> dict[UUID, TopCause]:
             confirmed=verdict == "confirmed",
         )
     return causes
-
-
-@dataclass(frozen=True)
-class FactTable:
-    """The facts of one kind in one tool run, as a table."""
-
-    kind: str
-    columns: list[str]
-    rows: list[list[str]]
-
-
-@dataclass(frozen=True)
-class EvidenceDetail:
-    evidence: Evidence
-    kind: str
-    tables: list[FactTable]
-
-    @property
-    def covered(self) -> float:
-        return self.evidence.coverage
-
-
-def evidence_detail(incident: Incident, seq: int) -> EvidenceDetail:
-    """One tool run of the newest investigation, with its facts; 404 when there is none."""
-    run = latest(incident)
-    found = get_object_or_404(
-        Evidence.objects.select_related("connector"),
-        investigation=run,
-        attempt=max(1, run.attempts) if run else 0,
-        seq=seq,
-    )
-    kind = _SOURCE_WORD.get(Custody(found.custody), found.custody)
-    return EvidenceDetail(found, kind, fact_tables(found.facts))
-
-
-def fact_tables(facts: Sequence[Mapping[str, Any]], *, limit: int = 50) -> list[FactTable]:
-    """Facts grouped by kind; a column for each field that any of them fills."""
-    groups: dict[str, list[Mapping[str, Any]]] = {}
-    for fact in facts[:limit]:
-        groups.setdefault(str(fact.get("kind", "fact")), []).append(fact)
-    return [_fact_table(kind, rows) for kind, rows in groups.items()]
-
-
-def _fact_table(kind: str, facts: Sequence[Mapping[str, Any]]) -> FactTable:
-    names = dict.fromkeys(name for fact in facts for name in fact if name not in _UNSHOWN)
-    columns = [n for n in names if any(fact.get(n) not in {"", None} for fact in facts)]
-    return FactTable(kind, columns, [[_cell(name, fact) for name in columns] for fact in facts])
-
-
-_UNSHOWN = {"kind", "query", "unit"}
-_IN_THE_UNIT = {"before", "during", "level"}
-
-
-def _cell(name: str, fact: Mapping[str, Any]) -> str:
-    """A value as people read it: moments as times of day, measures with their unit."""
-    value = fact.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return "" if value is None else str(value)
-    if name == "at" or name.endswith("_seen"):
-        return f"{datetime.fromtimestamp(value, tz=UTC):%H:%M:%S} UTC"
-    if name.endswith("_s"):
-        return quantities.quantity(value, "s")
-    if "share" in name:
-        return quantities.percent(value)
-    return quantities.quantity(value, str(fact.get("unit", "")) if name in _IN_THE_UNIT else "")

@@ -1,4 +1,4 @@
-"""Starting an investigation, looking at its evidence, and a person's word on its hypotheses."""
+"""The evidence of the newest investigation, and a person's word on its hypotheses."""
 
 from typing import Protocol
 from uuid import UUID
@@ -8,33 +8,25 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from airra.lib.htmx import redirect, toast
-from analysis.commands import feedback, investigation
+from analysis.commands import feedback
 from analysis.models import Hypothesis
-from analysis.queries.hypotheses import evidence_detail
+from analysis.queries import investigations
+from analysis.queries.evidence import evidence_detail
 from analysis.views.forms import VerdictForm
 from incidents.permissions import Permission
 from incidents.queries.access import require, visible_incident, workspaces_of
-from incidents.views.refusals import answers_refusals, overtaken, person, writes
+from incidents.views.refusals import answers_refusals, person
 
 
 class Command(Protocol):
     def __call__(self, *, hypothesis: Hypothesis, by: User, reason: str = "") -> Hypothesis: ...
 
 
-@writes
-def investigate(request: HttpRequest, key: str) -> HttpResponse:
-    incident = visible_incident(request.user, key)
-    try:
-        investigation.start(incident=incident, by=person(request))
-    except investigation.CannotInvestigate as error:
-        return overtaken(request, str(error))
-    toast(request, f"AIRRA looks at {incident.key} again.")
-    return redirect(request, "incidents:detail", incident.key)
-
-
 def evidence(request: HttpRequest, key: str, seq: int) -> HttpResponse:
     incident = visible_incident(request.user, key)
-    context = {"incident": incident, "detail": evidence_detail(incident, seq)}
+    runs = investigations.of(incident)
+    detail = evidence_detail(next(iter(runs), None), seq)
+    context = {"incident": incident, "detail": detail}
     return render(request, "analysis/evidence.html", context)
 
 

@@ -17,7 +17,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from airra.api import api
-from analysis.models import Anomaly, Connector, Detector, Evidence, Hypothesis
+from analysis.models import Anomaly, Connector, Detector, Evidence, Hypothesis, Investigation
 from incidents.admin import site
 from incidents.commands import audit
 from incidents.commands.access import create_integration, issue_token
@@ -128,6 +128,7 @@ def _values(here: Workspace, viewer: User) -> dict[str, object]:
         "object_id": 1,
         "view_id": view.pk,
         "hypothesis_id": Hypothesis.objects.all()[0].pk,
+        "investigation_id": Investigation.objects.all()[0].pk,
         "detector_id": Detector.objects.all()[0].pk,
         "anomaly_id": Anomaly.objects.all()[0].pk,
         "source_id": Connector.objects.all()[0].pk,
@@ -241,6 +242,7 @@ def test_calls_answer_as_their_row_says(cast: Cast, persona: str) -> None:
     said = {
         "title": "checkout fails", "text": "a note", "reason": "r", "resolution": "r",
         "approved_by": persona, "execution_mode": "live", "comment": "no", "feedback": "real",
+        "service": "payments", "mechanism": "leak", "statement": "a leak",
     }  # fmt: skip
     for (method, path), codes in _calls().items():
         client = Client(headers={"Authorization": f"Bearer {token}"} if token else {})

@@ -52,6 +52,14 @@ incidents:service           GET   302 404 200 200 200 200
 analysis:investigate        GET   302 405 405 405 405 405
 analysis:investigate        POST  302 404 403 302 302 302
 analysis:evidence           GET   302 404 200 200 200 200
+analysis:suggest            GET   302 404 403 200 200 200
+analysis:suggest            POST  302 404 403 422 422 422
+analysis:investigation      GET   302 404 200 200 200 200
+analysis:evidence-of        GET   302 404 200 200 200 200
+analysis:steer              GET   302 404 403 200 200 200
+analysis:steer              POST  302 404 403 409 409 409
+analysis:cancel             GET   302 405 405 405 405 405
+analysis:cancel             POST  302 404 403 409 409 409
 analysis:signals            GET   302 404 200 200 200 200
 analysis:signals-json       GET   302 404 200 200 200 200
 analysis:confirm            GET   302 404 403 200 200 200
@@ -149,6 +157,10 @@ POST /incidents/{key}/reopen           401 404 403 409 409 409
 POST /incidents/{key}/notes            401 404 403 201 201 201
 POST /incidents/{key}/analyze          401 404 403 202 202 202
 GET  /incidents/{key}/investigation    401 404 200 200 200 200
+GET  /incidents/{key}/investigation/events 401 404 200 200 200 200
+POST /incidents/{key}/hypotheses       401 404 403 202 202 202
+POST /incidents/{key}/investigation/notes 401 404 403 409 409 409
+POST /incidents/{key}/investigation/cancel 401 404 403 409 409 409
 GET  /sources                          401 200 200 200 200 200
 GET  /detectors                        401 200 200 200 200 200
 GET  /detectors/{detector_id}          401 404 200 200 200 200

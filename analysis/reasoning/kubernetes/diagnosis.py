@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from analysis.reasoning.kubernetes.candidates import Candidates
 from analysis.reasoning.kubernetes.engine import findings
 from analysis.reasoning.kubernetes.findings import Finding
+from analysis.reasoning.kubernetes.model import Line
 from analysis.reasoning.kubernetes.reading import snapshot
 from analysis.types import Case, Clue, Diagnosis, Suspect
 
@@ -15,6 +16,7 @@ _SHARPNESS = 7.0  # how far one rule's strength outweighs another's
 _NONE = 0.42  # the strength at which "none of these" is as likely as one lone finding
 _MOST = 0.93  # no rule is right more often than that
 _TELLING = 0.5
+_TROUBLE = frozenset({"error", "critical", "fatal", "warn", "warning", "severe"})
 _ABSTAIN_BELOW = 0.35
 _SHARE_OF_NEXT = 0.25  # what the next in a finding's chain is believed of its strength
 
@@ -27,7 +29,10 @@ def kubernetes_clues(case: Case) -> list[Clue]:
 def _clues(case: Case) -> list[tuple[Clue, Finding]]:
     if not case.kubernetes and not case.events:
         return []
-    snap = snapshot(case.kubernetes, case.events)
+    logs = [
+        Line(line.service, line.message) for line in case.logs if line.level.lower() in _TROUBLE
+    ]
+    snap = snapshot(case.kubernetes, case.events, logs)
     candidates = Candidates(case.candidates, snap)
     found: dict[tuple[str, str], tuple[Clue, Finding]] = {}
     for finding in findings(snap):

@@ -37,7 +37,12 @@ def _of_mapping(value: Json, kind: str) -> Iterator[dict[str, Any]]:
         yield from bodies(value["items"], own.removesuffix("List"))
     else:
         for key, part in value.items():
-            yield from bodies(part, kind_in(str(key)) or kind)
+            of = kind_in(str(key)) or kind
+            if of and isinstance(part, Mapping) and "spec" in part and "metadata" not in part:
+                named = {**part, "metadata": {"name": str(key).rpartition("/")[2]}}
+                yield from bodies(named, of)
+            else:
+                yield from bodies(part, of)
 
 
 def _parsed(text: str) -> list[Any]:

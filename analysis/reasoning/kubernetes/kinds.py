@@ -57,5 +57,6 @@ def kind_of(word: str) -> str:
 
 def kind_in(text: str) -> str:
     """The first kind any word of a text names, such as `kubectl get pods -n shop`."""
-    words = re.findall(r"[A-Za-z]+(?:\.[a-z.]+)?", text.replace("_", " "))
+    plain = re.sub(r"all[ _-]namespaces|-n \S+|--\S+", " ", text, flags=re.IGNORECASE)
+    words = re.findall(r"[A-Za-z]+(?:\.[a-z.]+)?", plain.replace("_", " "))
     return next((kind for word in words if (kind := kind_of(word))), "")

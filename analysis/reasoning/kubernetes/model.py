@@ -13,6 +13,7 @@ Json = Mapping[str, Any]
 # What controllers append to the name of what they make: hash and pod suffix use no vowels.
 _OF_DEPLOYMENT = re.compile(r"-[a-z0-9]{5,10}-[a-z0-9]{5}$")
 _OF_SET = re.compile(r"-(?:[bcdfghjklmnpqrstvwxz2456789]{5}|[a-z0-9]{5}|\d+)$")
+_AUTHOR = re.compile(r"\[?(?:service|pod|app|component|name)=([^\s\]]+)|\[([\w./-]+)\]")
 _HASH = re.compile(r"-[a-z0-9]{5,10}$")
 
 
@@ -175,6 +176,17 @@ class Snapshot:
             same = event.ref.namespace in {"", workload.namespace} or not workload.namespace
             if own and same and event.reason in reasons and workload.ref.kind == "Deployment":
                 found.append(event)
+        return found
+
+    @cached_property
+    def logs_by_author(self) -> dict[str, list[str]]:
+        """Lines by who wrote them: where they were filed, or what flat lines begin with."""
+        found: dict[str, list[str]] = {}
+        for line in self.logs:
+            head = _AUTHOR.match(line.text)
+            said = (head[1] or head[2]) if head else ""
+            about = f"{line.about}/{said}" if said else line.about
+            found.setdefault(about, []).append(line.text)
         return found
 
     # --- who belongs to whom -------------------------------------------------------------------

@@ -247,13 +247,11 @@ def troubled_pods(snap: Snapshot) -> Sequence[Thing]:
 
 def logs_of(snap: Snapshot, holder: Thing) -> list[str]:
     """Log lines filed under a workload, its pods, or its service's name."""
-    named = re.compile(
-        rf"(?:^|[/:\s]){re.escape(holder.name)}(?:$|[/:\s]|-[a-z0-9]{{4,10}}\b|-\d+\b)"
-    )
-    return [line.text for line in snap.logs if named.search(line.about) or _leads(named, line.text)]
-
-
-def _leads(named: re.Pattern[str], text: str) -> bool:
-    """Flat lines begin with who wrote them: `service=cart pod=cart-5d8-x message=…`."""
-    head = re.match(r"\[?(?:service|pod|app|component|name)=([^\s\]]+)|\[([\w./-]+)\]", text)
-    return bool(head and named.search(head[1] or head[2] or ""))
+    name = re.escape(holder.name)
+    named = re.compile(rf"(?:^|[/:\s]){name}(?:$|[/:\s]|-[a-z0-9]{{4,10}}\b|-\d+\b)")
+    return [
+        text
+        for about, texts_ in snap.logs_by_author.items()
+        if named.search(about)
+        for text in texts_
+    ]

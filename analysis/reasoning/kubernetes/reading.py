@@ -17,10 +17,16 @@ from analysis.reasoning.kubernetes.units import units
 Json = Mapping[str, Any]
 _NAMED = ("name", "type", "containerPort")  # what tells items of one list apart
 _NAMESPACE = re.compile(r"(?:-n|--namespace)[ =](\S+)")
+_WHO = frozenset({"service", "pod", "app", "component", "workload", "deployment", "name"})
+_HEADING = re.compile(
+    r"^(?:=+>?|#+|-{2,})\s*(?:(?:pod|service|logs of|logs for)[ /:])?([\w./-]+)\W*$"
+)
 _MAX_LOG_LINES = 5000
 
 
-def snapshot(collected: Json | None, events: Sequence[Json] = ()) -> Snapshot:
+def snapshot(
+    collected: Json | None, events: Sequence[Json] = (), logs: Sequence[Line] = ()
+) -> Snapshot:
     """The snapshot of a case. Any part may be missing or take another shape."""
     found = _Found()
     have = collected or {}
@@ -38,7 +44,7 @@ def snapshot(collected: Json | None, events: Sequence[Json] = ()) -> Snapshot:
         events=tuple(dict.fromkeys([*noted, *found.events])),
         units=tuple(units(have.get("node_services"), nodes)),
         checks=tuple(_lines(have.get("connectivity"))),
-        logs=tuple(_lines(have.get("error_logs")))[:_MAX_LOG_LINES],
+        logs=tuple([*_lines(have.get("error_logs")), *logs][:_MAX_LOG_LINES]),
         listed=frozenset(found.listed),
     )
 
@@ -81,21 +87,28 @@ class _Found:
                 self.read_tables(part, (*path, str(key)))
             return
         kind = _kind(path)
-        said = _NAMESPACE.search(" ".join(path))
+        space = self._space(path)
         for row in rows(value):
             of = (
                 kind_of(row.get("NAME", "").partition("/")[0])
                 if "/" in row.get("NAME", "")
                 else kind
             )
-            if said:
-                row.setdefault("NAMESPACE", said[1])
+            if space:
+                row.setdefault("NAMESPACE", space)
             if of == "Event" or "OBJECT" in row:
                 self.events += [e for e in [_event(row)] if e]
             elif of:
                 self.add(printed(of, row))
-        if kind:
+        if kind and not str(value).lower().startswith("error"):
             self.listed.add(kind)
+
+    def _space(self, path: Sequence[str]) -> str:
+        """The namespace a path names: by `-n`, or by a key that is one of those known."""
+        said = _NAMESPACE.search(" ".join(path))
+        known = {"default", "kube-system"}
+        known.update(_namespace(body) for bodies_ in self._bodies.values() for body in bodies_)
+        return said[1] if said else next((key for key in path if key in known and key), "")
 
     def things(self) -> tuple[Thing, ...]:
         return tuple(
@@ -166,6 +179,9 @@ def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
 def _lines(value: Any, about: str = "") -> Iterator[Line]:
     """Lines with where they were filed; of a list of small objects one line each."""
     if isinstance(value, Mapping):
+        who = [str(v) for k, v in value.items() if str(k).lower() in _WHO and isinstance(v, str)]
+        if who and not _is_flat(value):
+            about = "/".join([about, *who] if about else who)
         for key, part in value.items():
             yield from _lines(part, f"{about}/{key}" if about else str(key))
     elif isinstance(value, Sequence) and not isinstance(value, str):
@@ -175,7 +191,17 @@ def _lines(value: Any, about: str = "") -> Iterator[Line]:
             else:
                 yield from _lines(item, about)
     elif value is not None:
-        yield from (Line(about, t.strip()) for t in str(value).splitlines() if t.strip())
+        yield from _text_lines(str(value), about)
+
+
+def _text_lines(text: str, about: str) -> Iterator[Line]:
+    """Lines of a text; a heading such as `==> cart <==` or `### cart` files those below it."""
+    where = about
+    for line in filter(None, map(str.strip, text.splitlines())):
+        if found := _HEADING.match(line):
+            where = f"{about}/{found[1]}" if about else found[1]
+        else:
+            yield Line(where, line)
 
 
 def _is_flat(item: Json) -> bool:

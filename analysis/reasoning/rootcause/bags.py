@@ -11,15 +11,17 @@ the cause of the others: a callee ends before its caller, an earlier call before
   discounted by how far the switch is from "never before, always now");
 - `stopped_event`: the same, of changes in which something that used to happen is missing;
 - `new_error`, `new_event`: the same, of changes in which an error (or anything else) is new;
-- `only_stopped`: the same, of changes with nothing new in the place of what stopped: a flow that
-  was aborted (exception) rather than led elsewhere (a wrong return);
+- `only_stopped`: the same, of changes with nothing new: a flow that was aborted (exception);
+- `swapped_event`: the same, of changes with something new in the place of what stopped: a flow led
+  elsewhere (a wrong return);
+- `vanished_request`: the same, of requests from outside that used to be composed here;
 - `complained_of`: the same, of changes in another service whose new errors name this one.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from analysis.reasoning.rootcause.changes import Bag, Change, changes, has_error
+from analysis.reasoning.rootcause.changes import Bag, Change, changes, has_error, vanished
 from analysis.reasoning.rootcause.visits import Kind, Visit, visits_of
 from analysis.types import Case, Clue
 
@@ -50,15 +52,19 @@ def clues_of(visits: Sequence[Visit], case: Case) -> list[Clue]:
         return []
     visits = [v for v in visits if v.start < case.window[1]]
     opened = case.started_at if case.started_at is not None else case.window[0]
+    began = case.window[0]
     best: list[tuple[Change, float]] = []
     for after_s, discount in _ONSETS_S:
-        found = [(c, discount * w) for c, w in _credited(visits, case.window[0] + after_s, opened)]
+        at_onset = _credited(visits, began, began + after_s, opened)
+        found = [(change, discount * weight) for change, weight in at_onset]
         if max((w for _, w in found), default=0.0) > max((w for _, w in best), default=0.0):
             best = found
     return _as_clues(best, frozenset(case.candidates))
 
 
-def _credited(visits: Sequence[Visit], onset: float, opened: float) -> list[tuple[Change, float]]:
+def _credited(
+    visits: Sequence[Visit], began: float, onset: float, opened: float
+) -> list[tuple[Change, float]]:
     """Each change at `onset`, with its weight times the share of traces it was first in."""
     found = {(c.kind, c.bag): c for c in changes(visits, onset, opened) if c.weight > _SURE}
     by_trace: defaultdict[str, list[Visit]] = defaultdict(list)
@@ -71,7 +77,10 @@ def _credited(visits: Sequence[Visit], onset: float, opened: float) -> list[tupl
         every.update((v.kind, v.events) for v in changed)
         earliest = min(changed, key=lambda v: v.end)
         first[earliest.kind, earliest.events] += 1
-    return [(c, c.weight * first[key] / every[key]) for key, c in found.items()]
+    credited = [(c, c.weight * first[key] / every[key]) for key, c in found.items()]
+    replaced = {(c.kind, c.usual) for c in found.values()}
+    gone = [(c, c.weight) for c in vanished(visits, began, onset, replaced) if c.weight > _SURE]
+    return credited + gone
 
 
 def _as_clues(credited: Iterable[tuple[Change, float]], candidates: frozenset[str]) -> list[Clue]:
@@ -88,8 +97,13 @@ def _signatures(change: Change) -> Iterable[tuple[str, str]]:
     service = change.kind[0]
     yield from ((subject, "complained_of") for subject in change.subjects)
     yield service, "changed_events"
+    if change.is_gone:
+        yield service, "vanished_request"
+        return
     if change.stopped:
         yield service, "stopped_event"
+        if change.new:
+            yield service, "swapped_event"
     if has_error(change.new):
         yield service, "new_error"
     elif change.new:

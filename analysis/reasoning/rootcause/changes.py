@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from analysis.reasoning.rootcause.visits import Event, Kind, Visit
@@ -14,6 +14,8 @@ Pair = tuple[int, int]  # visits (as usual, changed)
 _RARE = 0.2  # a set seen in more of the visits before than this is usual, not a change
 _USUAL_KEPT = 60  # usual sets to look for the nearest in, the most frequent first
 _COMPLAINT = 0.3  # what a change counts for a service whose new errors are all about another one
+_COMPOSED = 2  # calls that make a request the service's own composition
+_GONE_SHARE = 0.5  # what a request that does not come counts: it may just not have been asked for
 _PAIR_SHARE = 0.5  # what one kind's own comparison counts where its log sites speak elsewhere too
 _ERROR_WORD = re.compile(r"error|exception|fail|fault", re.IGNORECASE)
 
@@ -28,6 +30,7 @@ class Change:
     before: Pair
     during: Pair
     weight: float = 0.0
+    is_gone: bool = False  # no visit took its place: such requests do not come any more
 
     @property
     def stopped(self) -> Bag:
@@ -97,13 +100,50 @@ def _change(kind: Kind, bag: Bag, before: Counter[Bag], during: Counter[Bag]) ->
     known = before.most_common(_USUAL_KEPT)
     usual = min(
         (b for b, n in known if n > before[bag] and b != bag),
-        key=lambda b: (len(b ^ bag), -before[b], sorted(b)),
+        key=lambda b: (-_likeness(b, bag), -before[b], sorted(b)),
         default=None,
     )
     if usual is None or _is_recovery(usual, bag):
         return None
     was, now = (before[usual], before[bag]), (during[usual], during[bag])
     return Change(kind, bag, usual, was, now) if _share(now) > _share(was) else None
+
+
+def _likeness(one: Bag, other: Bag) -> float:
+    """Jaccard's index: what two sets share; an empty set is not near to a small one."""
+    return len(one & other) / len(one | other)
+
+
+def vanished(
+    visits: Sequence[Visit], began: float, onset: float, replaced: Collection[tuple[Kind, Bag]]
+) -> list[Change]:
+    """Whole requests that a service used to put together from several calls and no longer does.
+
+    Not those that were `replaced` by a change of theirs, and only where requests enter from
+    outside: further in, the caller's choice explains what is gone. A service that passes requests
+    on (one call each) has no say in which of them come. What was seen only since the incident's
+    window `began` was never usual.
+    """
+    entered = [v for v in visits if v.caller is None and not began <= v.start < onset]
+    tally = Tally.of(entered, onset, onset)
+    found = []
+    for kind, known in tally.before.items():
+        bags = tally.during.get(kind, Counter())
+        for bag, count in known.items():
+            if (kind, bag) in replaced or not _is_missed(bag, bags):
+                continue
+            was, now = (count, known.total() - count), (0, bags.total())
+            weight = _GONE_SHARE * g_test(was, now)
+            found.append(Change(kind, frozenset(), bag, was, now, weight, is_gone=True))
+    return found
+
+
+def _is_missed(bag: Bag, now: Mapping[Bag, int]) -> bool:
+    """Whether requests come, but none that did what `bag` did, or did that and more."""
+    calls = sum(event[0] == "call" for event in bag)
+    if not now or calls < _COMPOSED or has_error(bag):
+        return False
+    return not any(bag <= other for other in now)
 
 
 def _is_recovery(usual: Bag, bag: Bag) -> bool:

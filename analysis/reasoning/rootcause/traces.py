@@ -1,8 +1,9 @@
 """Every clue that spans and logs give, from one reading of the traces.
 
-Features (0 to 1): `changed_events`, `stopped_event`, `only_stopped`, `new_event`, `new_error`
-(bags.py: code faults), `rpc_gap`, `rpc_gap_share` (spans.py: network, and starved of cpu),
-`self_time` (spans.py: cpu, slow code).
+Features (0 to 1): `changed_events` (bags.py: code faults) and, of which kind the change is,
+`stopped_event`, `only_stopped`, `swapped_event`, `new_event`, `new_error`, `vanished_request`,
+`complained_of`; `rpc_gap`, `rpc_gap_share` (spans.py: network, and starved of cpu), `self_time`
+(spans.py: cpu, slow code).
 """
 
 from analysis.reasoning.rootcause import bags, spans

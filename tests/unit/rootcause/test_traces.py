@@ -93,6 +93,30 @@ def test_a_log_site_that_always_spoke_and_is_silent() -> None:
     assert (found.before, found.during) == (0.0, 1.0)
 
 
+def test_a_flow_led_elsewhere_is_told_from_one_that_was_aborted() -> None:
+    def elsewhere(_: int) -> Call:
+        order = shop()
+        order.calls[0].logs = [("ERROR", "s.Stock#9 found nothing")]
+        return order
+
+    clues = traces.clues(case(usual, elsewhere))
+    assert "swapped_event" in features(clues, "stock")
+    assert "only_stopped" not in features(clues, "stock")
+
+
+def test_a_request_from_outside_that_is_no_longer_put_together() -> None:
+    def browse() -> Call:
+        return Call("front", "order", calls=[Call("stock", "find")])
+
+    def mixed(i: int) -> Call:
+        return shop() if i % 3 == 0 else browse()
+
+    told = case(mixed, lambda i: browse(), times=[*BEFORE, *range(5, 265, 5)])
+    clues = traces.clues(replace(told, logs=[]))
+    assert "vanished_request" in features(clues, "front")
+    assert "changed_events" not in features(clues, "pay") | features(clues, "bank")
+
+
 def test_who_only_complains_of_another_is_not_blamed_first() -> None:
     def unreachable(_: int) -> Call:
         order = shop()
@@ -144,11 +168,12 @@ def test_a_flow_that_recovers_is_no_clue() -> None:
     assert strongest(traces.clues(mostly_failing), "changed_events") is None
 
 
-def test_two_ways_that_both_were_usual_are_no_clue() -> None:
+def test_two_ways_that_both_were_usual_blame_nobody_inside() -> None:
     def either(i: int) -> Call:
         return usual(i) if i % 2 else without_bank(i)
 
-    assert strongest(traces.clues(case(either, without_bank)), "changed_events") is None
+    clues = traces.clues(case(either, without_bank))
+    assert "changed_events" not in features(clues, "pay") | features(clues, "bank")
 
 
 def test_logs_that_begin_with_the_incident_are_not_news() -> None:

@@ -174,7 +174,7 @@ def _odd_corefile(text: str) -> str:
     if "cluster.local" not in text:
         return "does not answer for cluster.local"
     odd = re.search(
-        r"^\s*(?:template|rewrite|hosts|erratic)\b.*(?:\n.*(?:NXDOMAIN|SERVFAIL|REFUSED).*)?",
+        r"^\s*(?:template|rewrite|erratic)\b.*(?:\n.*(?:NXDOMAIN|SERVFAIL|REFUSED).*)?",
         text,
         re.MULTILINE,
     )

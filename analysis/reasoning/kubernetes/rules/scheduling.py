@@ -15,6 +15,7 @@ from analysis.reasoning.kubernetes.pods import (
 )
 from analysis.reasoning.kubernetes.quantities import quantity
 
+_HOSTNAME = "kubernetes.io/hostname"
 _OWN_TAINTS = ("node.kubernetes.io/", "node-role.kubernetes.io/", "node.cloudprovider")
 
 
@@ -35,7 +36,7 @@ def _unscheduled(snap: Snapshot) -> Iterator[tuple[Thing, Json, str]]:
 
 
 def _labels(node: Thing) -> dict[str, str]:
-    return {"kubernetes.io/hostname": node.name, **node.labels}
+    return {_HOSTNAME: node.name, **node.labels}
 
 
 def _matches(expression: Json, labels: Mapping[str, str]) -> bool:
@@ -92,13 +93,15 @@ def node_selector_matches_no_node(snap: Snapshot) -> Iterator[Hit]:
 
     Where the labels of the nodes are not known, the scheduler must say so.
     """
-    nodes = [n for n in snap.of("Node") if n.labels]
     for pod, spec, said in _unscheduled(snap):
         wanted = texts(part_of(spec, "nodeSelector"))
-        if not wanted:
+        by_name = set(wanted) == {_HOSTNAME}
+        nodes = [n for n in snap.of("Node") if n.labels or by_name]
+        if not wanted or any(all(_labels(n).get(k) == v for k, v in wanted.items()) for n in nodes):
             continue
-        fits = [n for n in nodes if all(_labels(n).get(k) == v for k, v in wanted.items())]
-        if fits or (not nodes and "node affinity/selector" not in said):
+        # Where no label is known, the scheduler's words must leave no other reason.
+        only = "node affinity/selector" in said and "unschedulable" not in said
+        if not nodes and not only:
             continue
         told = ", ".join(f"{k}={v}" for k, v in wanted.items())
         keys = "; ".join(f"{n.name}: {', '.join(_near(n, wanted))}" for n in nodes) or said

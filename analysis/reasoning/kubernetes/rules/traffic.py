@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from analysis.reasoning.kubernetes.findings import STATE, SYMPTOM, Fault, Hit, rule
-from analysis.reasoning.kubernetes.model import Line, Snapshot, Thing
+from analysis.reasoning.kubernetes.model import Ref, Snapshot, Thing
 from analysis.reasoning.kubernetes.pods import (
     about,
     containers,
@@ -23,20 +23,43 @@ _FAILED = re.compile(
     r"|reachable=False|\bfail(?:ed|ure)?\b|\b50[234]\b|broken pipe",
     re.IGNORECASE,
 )
+_CALLER = re.compile(r"\b(?:source|from|client|caller)[=: ]\s*\S+|\S+\s*(?:->|→|=>)|\S+ to (?=\S)")
+_NO = frozenset({"false", "no", "closed", "unreachable", "down"})
 _THROTTLED = re.compile(r"throttl", re.IGNORECASE)
 _LOW_CORES = 0.05
 
 
-def _callees(snap: Snapshot, line: Line) -> list[Thing]:
-    """Services a line names, longest name first so that `cart` is not read out of `cart-db`."""
-    text = f"{line.text} {line.about}" if line in snap.checks else line.text
-    found, rest = [], text
+def _names(snap: Snapshot) -> list[tuple[Thing, re.Pattern[str]]]:
+    """What each Service is called by: name and addresses, the longest name first.
+
+    So `cart` is not read out of `cart-db`, for what was matched is taken out of the line.
+    """
+    found = []
     for service in sorted(snap.of("Service"), key=lambda s: -len(s.name)):
-        named = re.compile(rf"(?<![\w-]){re.escape(service.name)}(?![\w-])")
-        if named.search(rest):
-            found.append(service)
-            rest = named.sub(" ", rest)
+        words = [re.escape(w) for w in (service.name, *_ips(snap, service))]
+        found.append((service, re.compile(rf"(?<![\w.-])(?:{'|'.join(words)})(?![\w-])")))
     return found
+
+
+def _ips(snap: Snapshot, service: Thing) -> list[str]:
+    own = service.text("spec", "clusterIP")
+    pods = [p for w in of_service(snap, service) for p in snap.pods_of(w)]
+    known = [own, *(p.text("status", "podIP") for p in pods)]
+    return [ip for ip in known if re.match(r"[\d.]+$|[\da-f]*:[\da-f:]+$", ip)]
+
+
+def _failures(snap: Snapshot) -> Iterator[tuple[str, str, str]]:
+    """Who says it (empty for a check), what names the callee, and the line itself.
+
+    Who calls is not called: that part of a check is taken out.
+    """
+    for check in snap.checks:
+        if _FAILED.search(check.text) or check.text.lower() in _NO:
+            named = _CALLER.sub(" ", f"{check.about} {check.text}")
+            yield "", named, f"{check.about} {check.text}".strip()
+    for line in snap.logs:
+        if _FAILED.search(line.text):
+            yield line.about, line.text, line.text
 
 
 @rule(Fault.NETWORK, "Debug Services", SYMPTOM)
@@ -45,29 +68,32 @@ def calls_to_service_fail(snap: Snapshot) -> Iterator[Hit]:
 
     Stronger where its own pods are short; counted, so that the most failing callee leads.
     """
-    count: Counter[str] = Counter()
-    sample: dict[str, tuple[Thing, str]] = {}
-    for line in (*snap.checks, *snap.logs):
-        if not _FAILED.search(line.text):
-            continue
-        for service in _callees(snap, line):
-            own = line in snap.logs and line.about.startswith(service.name)
-            if not own:
-                count[service.name] += 1
-                sample.setdefault(service.name, (service, line.text))
+    names = _names(snap)
+    count: Counter[Ref] = Counter()
+    sample: dict[Ref, tuple[Thing, str]] = {}
+    for who, text, line in _failures(snap):
+        rest = text
+        for service, named in names:
+            if named.search(rest):
+                rest = named.sub(" ", rest)
+                if not who.startswith(service.name):
+                    count[service.ref] += 1
+                    sample.setdefault(service.ref, (service, line))
     total = sum(count.values())
-    for name, times in count.items():
-        service, text = sample[name]
-        behind = of_service(snap, service)
-        troubled = [w for w in behind if is_troubled(snap, w)]
-        second = (
-            replicas_line(snap, (troubled or behind)[0])
-            if behind
-            else f"{service.ref} has no workload"
-        )
-        chain = (*(r for w in behind[:1] for r in about(snap, w)), service.ref)
-        strength = (0.5 if troubled else 0.3) + 0.2 * times / total
-        yield Hit(chain, (text, second), f"calls to {name} fail ({times} lines)", strength)
+    for ref, times in count.items():
+        yield _failing(snap, *sample[ref], times, times / total)
+
+
+def _failing(snap: Snapshot, service: Thing, line: str, times: int, share: float) -> Hit:
+    behind = of_service(snap, service)
+    troubled = [w for w in behind if is_troubled(snap, w)]
+    second = f"{service.ref} has no workload"
+    if behind:
+        second = replicas_line(snap, (troubled or behind)[0])
+    chain = (*(r for w in behind[:1] for r in about(snap, w)), service.ref)
+    strength = (0.5 if troubled else 0.3) + 0.2 * share
+    summary = f"calls to {service.name} fail ({times} lines)"
+    return Hit(chain, (line, second), summary, strength)
 
 
 @rule(Fault.CPU, "Assign CPU Resources to Containers and Pods", STATE)
@@ -104,7 +130,7 @@ def cpu_limit_too_low(snap: Snapshot) -> Iterator[Hit]:
                 about(snap, holder),
                 facts,
                 f"{holder.name} gets {cores:g} cores",
-                0.9 if failed else STATE,
+                0.9 if failed else 0.5,
             )
 
 

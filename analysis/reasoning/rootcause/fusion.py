@@ -64,6 +64,7 @@ def fuse(
     )
     facts = {"bias": 1.0, **(null or {})}
     nothing = sum(weights.none.get(name, 0.0) * value for name, value in facts.items())
+    nothing += crowd(len(candidates))
     scores = np.append(table @ slopes, nothing) / weights.temperature
     shares = np.exp(scores - scores.max())
     shares /= shares.sum()
@@ -72,6 +73,11 @@ def fuse(
         none=float(shares[-1]),
         scores={name: float(scores[i]) for i, name in enumerate(candidates)},
     )
+
+
+def crowd(candidates: int) -> float:
+    """The log-odds "none of these" gains from their number: a cause is spread over all of them."""
+    return float(np.log(max(candidates, 1)))
 
 
 def features(clues: Sequence[Clue], candidates: Sequence[str], kinds: Sequence[str]) -> Matrix:

@@ -16,6 +16,7 @@ from analysis.reasoning.rootcause.shifts import RECENT, Frame, Series
 from analysis.types import Case, Clue
 
 _NOISE = 3.0  # usual excesses of a quiet window at which half of an excess is believed
+_REACH = 4.0  # times the alert's excess: what is beyond went elsewhere
 _LEAST = 0.02  # of the usual total: what a window may always be off by
 
 
@@ -52,9 +53,9 @@ def clues(case: Case) -> list[Clue]:
     ):
         whole = _alerted(case, excesses)
         for component, excess in excesses.items():
-            share = min(max(excess.own, 0.0) / whole, 1.0) if whole > 0 else 0.0
-            if share * excess.trust > 0.01:
-                found.append(_clue(component, feature, excess, share * excess.trust))
+            value = _share(excess.own, whole) * excess.trust
+            if value > 0.01:
+                found.append(_clue(component, feature, excess, value))
     return found
 
 
@@ -147,11 +148,22 @@ def _unexplained(case: Case, totals: Mapping[str, Excess]) -> dict[str, Excess]:
     return left
 
 
-def _alerted(case: Case, excesses: Mapping[str, Excess]) -> float:
-    """The excess to be explained: the alert service's own, else the largest believed one."""
+def _alerted(case: Case, excesses: Mapping[str, Excess]) -> Excess | None:
+    """What is to be explained: the alert service's excess, else the largest believed one."""
     if case.alert_service in excesses:
-        return max(excesses[case.alert_service].total, 0.0)
-    return max((excess.total * excess.trust for excess in excesses.values()), default=0.0)
+        return excesses[case.alert_service]
+    return max(excesses.values(), key=lambda excess: excess.total * excess.trust, default=None)
+
+
+def _share(own: float, whole: Excess | None) -> float:
+    """How much of the whole is a component's own; one far larger has hardly reached the alert.
+
+    A whole within its noise may be as large as the noise.
+    """
+    if own <= 0 or whole is None:
+        return 0.0
+    total = max(whole.total, 0.0)
+    return min(own / max(total, whole.noise), 1.0, _REACH * (total + whole.noise) / own)
 
 
 def _clue(component: str, feature: str, excess: Excess, value: float) -> Clue:

@@ -19,7 +19,7 @@ _NOISE = 3.0  # robust deviations at which half of it is believed
 
 
 def clues(case: Case) -> list[Clue]:
-    """One clue per component and resource, the strongest of its metrics; 0 to about 3."""
+    """One clue per component and resource, the strongest of its metrics, 0 to 1."""
     frame = Frame.of(case)
     best: dict[tuple[str, Role], Clue] = {}
     for name, fleet in _by_metric(case).items():
@@ -62,7 +62,8 @@ def _clue(component: str, name: str, values: Series, frame: Frame, whole: float)
     if found is None or found.rise <= 0:
         return None
     sure = found.rise / found.noise
-    value = float(np.log1p(found.rise / whole / _FLOOR)) * sure / (sure + _NOISE)
+    size = np.log1p(found.rise / whole / _FLOOR) / np.log1p(1.0 / _FLOOR)
+    value = min(float(size), 1.0) * sure / (sure + _NOISE)
     return Clue(
         component=component,
         feature=meaning(name).role.value,

@@ -30,7 +30,8 @@ class Meaning:
 
     `quantile` is 0.5 for a median, 0.99 for a p99, None for a mean or where none is named;
     `scale` turns a value into seconds (latency) or a share of one (percentages), else 1.
-    `is_share` says that the value is a share of a whole. `is_host` marks the node below the pod.
+    `is_share` says that the value is a share of a whole. `is_host` marks the node below the pod,
+    `is_client` what the component sees of others when it calls them.
     """
 
     role: Role
@@ -38,6 +39,7 @@ class Meaning:
     scale: float = 1.0
     is_share: bool = False
     is_host: bool = False
+    is_client: bool = False
 
 
 # The first row with a word in the name decides, so the narrow words come before the wide ones.
@@ -85,6 +87,7 @@ def meaning(name: str) -> Meaning:
         scale=_seconds(unit, words) if role is Role.LATENCY else 1.0,
         is_share=is_share,
         is_host=bool(words & {"node", "host", "machine"}),
+        is_client=bool(words & {"client", "outbound", "upstream", "egress"}),
     )
 
 

@@ -13,10 +13,10 @@ from benchmarks.rca.examples import Example, folds
 Vector = NDArray[np.float64]
 
 # What a clue of full strength is worth before any case has been seen, in log-odds.
-PRIOR_VALUE = 2.0
-PRIOR_DOMINANCE = 2.0
-PRIOR_NONE = {"bias": 3.0, "alert_quiet": 2.0}
-STIFFNESS = 0.003  # of the pull towards the prior, per squared log-odd and mean case
+PRIOR_VALUE = 5.0
+PRIOR_DOMINANCE = 4.0
+PRIOR_NONE = {"bias": 0.0, "alert_quiet": 2.0}
+STIFFNESS = 0.01  # of the pull towards the prior, per squared log-odd and mean case
 FALSE_ALARMS = 0.3  # what a set of them counts beside a set of faults
 FOLDS = 5
 

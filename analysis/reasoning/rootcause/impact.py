@@ -12,11 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.reasoning.rootcause.flows import Flow, flows
+from analysis.reasoning.rootcause.roles import Role, meaning
 from analysis.reasoning.rootcause.shifts import RECENT, Frame, Series
 from analysis.types import Case, Clue
 
 _NOISE = 3.0  # usual excesses of a quiet window at which half of an excess is believed
 _REACH = 4.0  # times the alert's excess: what is beyond went elsewhere
+_BESIDE = 0.5  # what an excess counts that is of another kind than the alert
+_UNREACHED = 0.3  # and one in a component that the alert service is not known to call
 _LEAST = 0.02  # of the usual total: what a window may always be off by
 
 
@@ -46,6 +49,7 @@ def clues(case: Case) -> list[Clue]:
     """`slow_impact` and `failed_impact`: a component's own share of the alert's excess, 0 to 1."""
     frame = Frame.of(case)
     measured = flows(case)
+    reached = _below(case)
     found: list[Clue] = []
     for feature, excesses in (
         ("slow_impact", slowness(case, measured, frame)),
@@ -53,10 +57,38 @@ def clues(case: Case) -> list[Clue]:
     ):
         whole = _alerted(case, excesses)
         for component, excess in excesses.items():
-            value = _share(excess.own, whole) * excess.trust
+            value = _share(excess.own, whole) * excess.trust * _relevance(case, feature)
+            if reached and component not in reached:
+                value *= _UNREACHED
             if value > 0.01:
                 found.append(_clue(component, feature, excess, value))
     return found
+
+
+def _relevance(case: Case, feature: str) -> float:
+    """An alert about failures is explained by failures first, one about latency by latency."""
+    about = {
+        Role.LATENCY: "slow_impact",
+        Role.SUCCESS: "failed_impact",
+        Role.ERRORS: "failed_impact",
+    }.get(meaning(case.alert_metric).role)
+    return 1.0 if about in (None, feature) else _BESIDE
+
+
+def _below(case: Case) -> frozenset[str]:
+    """The alert service and all it calls, directly or not; empty where that is not known."""
+    callees: dict[str, set[str]] = defaultdict(set)
+    for caller, callee in case.edges:
+        callees[caller].add(callee)
+    if case.alert_service not in callees:
+        return frozenset()
+    reached = {case.alert_service}
+    ahead = [case.alert_service]
+    while ahead:
+        new = callees[ahead.pop()] - reached
+        reached |= new
+        ahead.extend(new)
+    return frozenset(reached)
 
 
 def slowness(case: Case, measured: Mapping[str, Flow], frame: Frame) -> dict[str, Excess]:
@@ -183,7 +215,11 @@ def quietness(case: Case) -> float:
     measured = {case.alert_service: flow} if (flow := flows(case).get(case.alert_service)) else {}
     found = [
         excess.trust
-        for excesses in (slowness(case, measured, frame), failures(case, measured, frame))
+        for feature, excesses in (
+            ("slow_impact", slowness(case, measured, frame)),
+            ("failed_impact", failures(case, measured, frame)),
+        )
         for excess in excesses.values()
+        if _relevance(case, feature) == 1.0
     ]
     return 1.0 - max(found) if found else 0.0

@@ -86,6 +86,6 @@ def folds(examples: Sequence[Example], count: int) -> list[list[int]]:
 
 
 def _load(fold: Sequence[int], examples: Sequence[Example], group: str) -> int:
-    dataset = group.split("/")[0]
+    dataset = group.split("/", maxsplit=1)[0]
     same = sum(examples[i].label.dataset == dataset for i in fold)
     return same * len(examples) + len(fold)

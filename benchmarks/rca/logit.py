@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize, minimize_scalar
 
 from analysis.reasoning.rootcause.fusion import Weights, crowd, features
+from analysis.reasoning.rootcause.telemetry import RANKED
 from benchmarks.rca.examples import Example, folds
 
 Vector = NDArray[np.float64]
@@ -19,6 +20,7 @@ PRIOR_NONE = {"bias": 0.0, "alert_quiet": 2.0}
 STIFFNESS = 0.01  # of the pull towards the prior, per squared log-odd and mean case
 FALSE_ALARMS = 0.3  # what a set of them counts beside a set of faults
 FOLDS = 5
+ABSTAIN_BELOW = 0.55  # an answer as likely wrong as right is no answer
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,9 @@ class Choice:
     weight: float
 
 
-def fit(examples: Sequence[Example], kinds: Sequence[str], *, stiffness: float) -> Weights:
+def fit(
+    examples: Sequence[Example], kinds: Sequence[str] = RANKED, *, stiffness: float = STIFFNESS
+) -> Weights:
     """Weights at temperature 1. Data sets count alike, however many cases they have."""
     choices = _choices(examples, kinds)
     prior = np.array(
@@ -54,11 +58,12 @@ def fit(examples: Sequence[Example], kinds: Sequence[str], *, stiffness: float) 
         value=_named(kinds, best[:n]),
         dominance=_named(kinds, best[n : 2 * n]),
         none=_named(tuple(PRIOR_NONE), best[2 * n :]),
+        abstain_below=ABSTAIN_BELOW,
     )
 
 
 def out_of_fold(
-    examples: Sequence[Example], kinds: Sequence[str], *, stiffness: float
+    examples: Sequence[Example], kinds: Sequence[str] = RANKED, *, stiffness: float = STIFFNESS
 ) -> list[Weights]:
     """For every example weights (temperature 1) fitted without its fold."""
     found: dict[int, Weights] = {}
@@ -85,7 +90,7 @@ def temperature(examples: Sequence[Example], weights: Sequence[Weights]) -> floa
 
 
 def calibrated(
-    examples: Sequence[Example], kinds: Sequence[str], *, stiffness: float = STIFFNESS
+    examples: Sequence[Example], kinds: Sequence[str] = RANKED, *, stiffness: float = STIFFNESS
 ) -> Weights:
     """Weights of all examples, with the temperature of their out-of-fold predictions."""
     heat = temperature(examples, out_of_fold(examples, kinds, stiffness=stiffness))

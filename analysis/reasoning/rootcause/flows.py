@@ -38,7 +38,11 @@ def _flow(named: Mapping[str, Series]) -> Flow:
     calls = next(iter(_of(named, Role.TRAFFIC)), None)
     latency = min(
         _of(named, Role.LATENCY),
-        key=lambda name: (meaning(name).is_client, _PREFERENCE.get(meaning(name).quantile, 4), name),
+        key=lambda name: (
+            meaning(name).is_client,
+            _PREFERENCE.get(meaning(name).quantile, 4),
+            name,
+        ),
         default=None,
     )
     rate = named[calls] if calls else None

@@ -9,6 +9,21 @@ from analysis.types import Case, Clue, Diagnosis, Suspect
 
 PATH = "telemetry"
 
+# The clues that rank; the others only tell which fault it is. Kinds that no fitted case has shown
+# keep the weight of the prior: a full disk speaks as loud as a busy processor.
+RANKED = (
+    "changed_events",
+    "cpu",
+    "disk",
+    "failed_impact",
+    "memory",
+    "network_errors",
+    "restarts",
+    "rpc_gap",
+    "slow_impact",
+    "sockets",
+)
+
 # Each reads what it needs of the case and says nothing where that is missing.
 SOURCES: tuple[Callable[[Case], list[Clue]], ...] = (resources.clues, impact.clues, traces.clues)
 

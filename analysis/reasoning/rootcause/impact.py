@@ -20,6 +20,7 @@ _NOISE = 3.0  # usual excesses of a quiet window at which half of an excess is b
 _REACH = 4.0  # times the alert's excess: what is beyond went elsewhere
 _BESIDE = 0.5  # what an excess counts that is of another kind than the alert
 _UNREACHED = 0.3  # and one in a component that the alert service is not known to call
+_QUANTILE = 0.6  # and one summed up of quantiles: only means add up
 _LEAST = 0.02  # of the usual total: what a window may always be off by
 
 
@@ -58,6 +59,8 @@ def clues(case: Case) -> list[Clue]:
         whole = _alerted(case, excesses)
         for component, excess in excesses.items():
             value = _share(excess.own, whole) * excess.trust * _relevance(case, feature)
+            if meaning(excess.name).quantile is not None:
+                value *= _QUANTILE
             if reached and component not in reached:
                 value *= _UNREACHED
             if value > 0.01:

@@ -18,6 +18,7 @@ RANKED = (
     "failed_impact",
     "memory",
     "network_errors",
+    "only_stopped",
     "restarts",
     "rpc_gap",
     "slow_impact",

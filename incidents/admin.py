@@ -177,7 +177,8 @@ class ServiceAdmin(Administered):
     list_filter = ("tier", "environment")
     search_fields = ("name", "owner")
     fields = (
-        "workspace", "name", "description", "owner", "environment", "tier", "retired_at",
+        "workspace", "name", "description", "owner", "address", "environment", "tier",
+        "retired_at",
     )  # fmt: skip
 
 

@@ -4,12 +4,20 @@ from datetime import timedelta
 from typing import Self
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 
-from airra.lib import clock
+from airra.lib import addresses, clock
 from airra.lib.ids import uuid7
 from incidents.models.workspace import Workspace
+
+
+def an_address(text: str) -> None:
+    try:
+        addresses.parse(text)
+    except addresses.BadAddress as error:
+        raise ValidationError(str(error)) from error
 
 
 class Service(models.Model):
@@ -23,6 +31,12 @@ class Service(models.Model):
     name = models.CharField(max_length=120)
     description = models.TextField(blank=True)
     owner = models.CharField(max_length=120, blank=True, help_text="Team or person to call.")
+    address = models.CharField(
+        max_length=200,
+        blank=True,
+        validators=[an_address],
+        help_text="Where AIRRA may try whether it answers, e.g. https://payments:8443/health.",
+    )
     environment = models.CharField(max_length=20, default="prod")
     tier = models.PositiveSmallIntegerField(choices=Tier.choices, default=Tier.IMPORTANT)
     created_at = models.DateTimeField(default=clock.now, editable=False)

@@ -10,7 +10,17 @@ from django.db import connections
 
 from airra.lib import deadline
 from airra.lib.redact import redact
-from analysis.commands.collect import changes, logs, metrics, state, topology, traces
+from analysis.commands.collect import (
+    changes,
+    diagnostics,
+    guidance,
+    logs,
+    metrics,
+    numbers,
+    state,
+    topology,
+    traces,
+)
 from analysis.commands.collect.reading import (
     MAX_SUMMARY,
     Reading,
@@ -30,15 +40,23 @@ LONG_TIMEOUT_S = 45.0  # of tools that ask a source once for each signal
 _LONG = frozenset({"get_onsets", "get_resource_state"})
 
 _TOOLS: Mapping[str, Callable[[Scope, Any], Reading]] = {
+    "compare_peers": numbers.compare_peers,
     "get_onsets": metrics.get_onsets,
     "get_resource_state": state.get_resource_state,
+    "get_runbook": guidance.get_runbook,
     "get_topology": topology.get_topology,
     "get_traces": traces.get_traces,
     "list_changes": changes.list_changes,
+    "list_steps": guidance.list_steps,
+    "query_metrics": numbers.query_metrics,
+    "run_diagnostic": diagnostics.run_diagnostic,
     "search_logs": logs.search_logs,
+    "similar_incidents": guidance.similar_incidents,
 }
 # The kinds of source behind a tool: named when it could not be asked.
 _KINDS: Mapping[str, Sequence[str]] = {
+    "compare_peers": numbers.KINDS,
+    "query_metrics": numbers.KINDS,
     "get_onsets": metrics.KINDS,
     "get_resource_state": state.KINDS,
     "get_traces": traces.KINDS,

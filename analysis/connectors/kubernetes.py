@@ -29,7 +29,7 @@ from analysis.connectors.kubeobjects import (
     service_of,
     workload,
 )
-from analysis.types import Change, PlatformEvent, PlatformObject
+from analysis.types import Change, Inventory, PlatformEvent, PlatformObject
 
 _PAGE = 500
 _MAX_OBJECTS = 20_000
@@ -43,6 +43,26 @@ _REPLICA_SETS = "/apis/apps/v1/replicasets"
 _PODS = "/api/v1/pods"
 _EVENTS = "/api/v1/events"
 _NODES = "/api/v1/nodes"
+# Read for a closer look where the account may; never Secrets and ConfigMaps, whose values would
+# come with their names.
+_CLOSER = {
+    "Service": "/api/v1/services",
+    "Endpoints": "/api/v1/endpoints",
+    "ResourceQuota": "/api/v1/resourcequotas",
+    "LimitRange": "/api/v1/limitranges",
+    "PersistentVolumeClaim": "/api/v1/persistentvolumeclaims",
+    "ServiceAccount": "/api/v1/serviceaccounts",
+    "NetworkPolicy": "/apis/networking.k8s.io/v1/networkpolicies",
+    "Ingress": "/apis/networking.k8s.io/v1/ingresses",
+    "HorizontalPodAutoscaler": "/apis/autoscaling/v2/horizontalpodautoscalers",
+    "PodDisruptionBudget": "/apis/policy/v1/poddisruptionbudgets",
+    "Job": "/apis/batch/v1/jobs",
+    "CronJob": "/apis/batch/v1/cronjobs",
+}
+_CLOSER_OF_CLUSTER = {
+    "PersistentVolume": "/api/v1/persistentvolumes",
+    "StorageClass": "/apis/storage.k8s.io/v1/storageclasses",
+}
 
 
 class Kubernetes(Source):
@@ -97,6 +117,32 @@ class Kubernetes(Source):
                 found += [node(item) for item in self._all(http, _NODES)]
         return found
 
+    def inventory(self) -> Inventory:
+        """Everything the rules read, at one moment. Kinds it may not list are named, not raised."""
+        needed = {**_WORKLOADS, "ReplicaSet": _REPLICA_SETS, "Pod": _PODS}
+        closer = dict(_CLOSER)
+        if not self._namespace:
+            needed["Node"] = _NODES
+            closer |= _CLOSER_OF_CLUSTER
+        refused: list[str] = []
+        with self._reading() as http:
+            found = {kind: self._all(http, path) for kind, path in needed.items()}
+            for kind, path in closer.items():
+                try:
+                    found[kind] = self._all(http, path)
+                except HttpError as error:
+                    if error.status not in {403, 404}:
+                        raise
+                    refused.append(kind)
+            noted_now = self._all(http, _EVENTS)
+        return Inventory(
+            objects=[one for kind, items_ in found.items() for one in _objects(kind, items_)],
+            items=[{"kind": kind, **item} for kind, items_ in found.items() for item in items_],
+            events=noted_now,
+            listed=frozenset(found),
+            refused=tuple(refused),
+        )
+
     def _events(self, http: HttpClient, known: dict[str, list[Json]]) -> list[PlatformEvent]:
         known = {**known, "Deployment": self._all(http, _WORKLOADS["Deployment"])}
         names = {
@@ -138,3 +184,10 @@ class Kubernetes(Source):
             token = plain(part(body, "metadata").get("continue"), 4000)
             if not token:
                 return
+
+
+def _objects(kind: str, found: list[Json]) -> list[PlatformObject]:
+    """As far as a kind has a state of its own that says how it fares."""
+    if kind in _WORKLOADS:
+        return [workload(kind, item) for item in found]
+    return [node(i) if kind == "Node" else pod(i) for i in found] if kind in {"Pod", "Node"} else []

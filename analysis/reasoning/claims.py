@@ -14,6 +14,7 @@ from analysis.reasoning.checkers.look import Checked, Look
 from analysis.reasoning.checkers.order import MAX_GAP_S
 from analysis.reasoning.ledger import SILENT, Ledger
 from analysis.types import (
+    BROKEN,
     CheckedClaim,
     ClaimDraft,
     ClaimVerdict,
@@ -115,7 +116,8 @@ def _names_a_fault(claim: ClaimDraft) -> bool:
     try:
         number = float(wanted)  # type: ignore[arg-type]  # whatever a model wrote; TypeError below
     except (TypeError, ValueError):
-        return op == "==" and str(wanted).strip().casefold() in _WORDS
+        is_known = field.startswith(BROKEN) or str(wanted).strip().casefold() in _WORDS
+        return op == "==" and is_known
     from_, up_to = _FROM.get(field), _UP_TO.get(field)
     is_over = from_ is not None and op in {">", ">="} and number >= from_
     is_under = up_to is not None and op in {"<", "<=", "=="} and number <= up_to

@@ -10,6 +10,7 @@ from functools import cached_property
 
 from analysis.reasoning.ledger import Ledger
 from analysis.types import (
+    BROKEN,
     ChangeFact,
     Edge,
     IncidentContext,
@@ -113,10 +114,16 @@ class Scene:
         ]
 
     def entities(self) -> list[str]:
-        """Whoever shifted, and whoever is only seen as a failing callee."""
+        """Whoever shifted, is only seen as a failing callee, or was found broken by a rule."""
         shifted = [o.entity for o in self.onsets]
         outside = [c for e in dict.fromkeys(shifted) for c in self.hurting_callees(e)]
-        return list(dict.fromkeys([*shifted, *outside]))
+        broken = [s.entity for s in self.ledger.facts(State) if s.field.startswith(BROKEN)]
+        return list(dict.fromkeys([*shifted, *outside, *broken]))
+
+    def broken(self, entity: str) -> list[State]:
+        """What rules over the platform's objects found of it, the surest first."""
+        found = self.ledger.facts(State)
+        return [s for s in found if s.entity == entity and s.field.startswith(BROKEN)]
 
     def is_watched(self, entity: str) -> bool:
         return any(e == entity for e, _ in self.steady) or bool(self.of(entity))

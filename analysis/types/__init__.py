@@ -35,6 +35,7 @@ from analysis.types.findings import (
 )
 from analysis.types.leaving import LeavePolicy
 from analysis.types.ledger import (
+    BROKEN,
     FACTS,
     Background,
     ChangeFact,
@@ -66,6 +67,7 @@ from analysis.types.telemetry import (
     EventSource,
     Floats,
     Frame,
+    Inventory,
     LogLine,
     LogSource,
     MetricSource,
@@ -79,6 +81,7 @@ from analysis.types.telemetry import (
 )
 
 __all__ = [
+    "BROKEN",
     "FACTS",
     "Background",
     "Breach",
@@ -110,6 +113,7 @@ __all__ = [
     "HypothesisDraft",
     "HypothesisState",
     "IncidentContext",
+    "Inventory",
     "LeavePolicy",
     "LedgerEntry",
     "LogLine",

@@ -152,6 +152,8 @@ class State(Fact):
     at: float
 
 
+BROKEN = "broken: "  # how a `State.field` begins that a rule found; what follows names the rule
+
 FACTS: dict[str, type[Fact]] = {
     cls.kind: cls
     for cls in (Onset, Steady, Background, Points, ChangeFact, Edge, TemplateSpike, State)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,6 +126,21 @@ class PlatformEvent:
     count: int = 1
 
 
+@dataclass(frozen=True)
+class Inventory:
+    """What a platform holds at one moment, in the shape of its API, and what it noted.
+
+    `listed` are the kinds that were read whole, so that what is not among `items` is not there;
+    `refused` those that this account may not list or that the cluster does not know.
+    """
+
+    objects: Sequence[PlatformObject]
+    items: Sequence[Mapping[str, Any]]  # each with its kind
+    events: Sequence[Mapping[str, Any]]
+    listed: frozenset[str]
+    refused: tuple[str, ...] = ()
+
+
 @runtime_checkable
 class MetricSource(Protocol):
     """`query_frame` for many series at once, `query` for their newest value only."""
@@ -166,4 +181,5 @@ class PlatformSource(Protocol):
     def check(self) -> str: ...
     def changes(self, *, start: float, end: float) -> list[Change]: ...
     def objects(self) -> list[PlatformObject]: ...
+    def inventory(self) -> Inventory: ...
     def events(self, *, start: float, end: float) -> list[PlatformEvent]: ...

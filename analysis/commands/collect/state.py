@@ -9,8 +9,9 @@ from analysis.commands.collect.scope import Scope
 from analysis.connectors.base import ConnectorError
 from analysis.models import Connector
 from analysis.queries.sources import open_metrics, open_platform
+from analysis.reasoning.kubernetes import faults
 from analysis.reasoning.toolbox import OfAll
-from analysis.types import PlatformObject, Series, State
+from analysis.types import BROKEN, PlatformObject, Series, State
 
 _KIND = Connector.Kind
 KINDS = (_KIND.PROMETHEUS, _KIND.KUBERNETES)
@@ -90,10 +91,13 @@ def _state(series: Series, field: str, digits: int) -> State | None:
 def _objects(connector: Connector, scope: Scope) -> tuple[list[State], list[str]]:
     """Workloads short of replicas, and whatever the platform has a word of trouble for."""
     try:
-        objects = open_platform(connector).objects()
+        held = open_platform(connector).inventory()
     except ConnectorError as error:
         return [], [f"{connector.name}: {error}"]
-    return [state for one in objects for state in _of_object(one, scope.ctx.now)], []
+    now = scope.ctx.now
+    found = [state for one in held.objects for state in _of_object(one, now)]
+    ruled = faults.broken(held, scope.ctx.services, now)
+    return [*found, *ruled], []
 
 
 def _of_object(one: PlatformObject, now: float) -> list[State]:
@@ -127,6 +131,7 @@ def _summary(by_entity: Mapping[str, Mapping[str, str]]) -> str:
         ("fewer replicas up than there are", is_short),
         ("near a limit", is_full),
         ("in trouble", lambda fields: "problem" in fields),
+        ("broken", lambda fields: any(name.startswith(BROKEN) for name in fields)),
     )
     words = []
     for what, applies in tellings:

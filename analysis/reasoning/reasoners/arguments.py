@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from airra.lib.quantities import quantity
 from analysis.reasoning.checkers.order import ANY_CHANGE
 from analysis.reasoning.scene import OWN, Scene
-from analysis.types import ChangeFact, ClaimDraft, Fact, Mechanism, Onset, State, Steady
+from analysis.types import BROKEN, ChangeFact, ClaimDraft, Fact, Mechanism, Onset, State, Steady
 
 _HALF = 0.5
 _MAX_AGAINST = 3
@@ -133,6 +133,17 @@ def _state_of(scene: Scene, entity: str, signal: str) -> Iterator[ClaimDraft]:
         f"the platform says of {entity}: {words}",
         _cite(scene, *facts[:1]),
         {"entity": entity, "field": name, "op": ">=", "value": value},
+    )
+
+
+def ruled(scene: Scene, state: State) -> ClaimDraft:
+    """That the platform's objects are as a rule found them, word for word."""
+    rule = state.field.removeprefix(BROKEN).replace("_", " ")
+    return ClaimDraft(
+        "state",
+        f"{rule}: {state.value}"[:300],
+        _cite(scene, state),
+        {"entity": state.entity, "field": state.field, "op": "==", "value": state.value},
     )
 
 

@@ -7,12 +7,22 @@ weights of kinds of evidence, with no name and no constant of any system in them
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
+from analysis.reasoning.kubernetes.faults import fault_of
+from analysis.reasoning.kubernetes.findings import Fault
 from analysis.reasoning.ledger import Ledger
 from analysis.reasoning.reasoners import arguments
 from analysis.reasoning.reasoners.base import Proposal
 from analysis.reasoning.scene import OWN, Scene
-from analysis.types import ChangeFact, HypothesisDraft, IncidentContext, Mechanism, Onset
+from analysis.types import (
+    BROKEN,
+    ChangeFact,
+    HypothesisDraft,
+    IncidentContext,
+    Mechanism,
+    Onset,
+)
 
 MAX_RIVALS = 5
 MIN_RIVALS = 3
@@ -32,6 +42,22 @@ _WORDS = {
     "cpu": "something in {0} burns CPU without more traffic",
     "restarts": "{0} keeps crashing",
 }
+_MECHANISMS = {
+    Fault.OOM: Mechanism.SATURATION,
+    Fault.CPU: Mechanism.SATURATION,
+    Fault.QUOTA: Mechanism.SATURATION,
+    Fault.SCHEDULING: Mechanism.SATURATION,
+    Fault.EVICTION: Mechanism.SATURATION,
+    Fault.CRASH_LOOP: Mechanism.UNKNOWN,
+    Fault.NODE: Mechanism.NODE,
+    Fault.CONTROL_PLANE: Mechanism.NODE,
+    Fault.DNS: Mechanism.NETWORK,
+    Fault.NETWORK: Mechanism.NETWORK,
+    Fault.NETWORK_POLICY: Mechanism.NETWORK,
+    Fault.DATABASE: Mechanism.DEPENDENCY,
+    Fault.JOB: Mechanism.JOB,
+    Fault.CERTIFICATE: Mechanism.EXPIRY,
+}  # every other fault is one of configuration
 
 
 class OfflineReasoner:
@@ -122,6 +148,20 @@ def _own_resource(scene: Scene, entity: str) -> Iterator[HypothesisDraft]:
         if signal == "restarts":
             mechanism = Mechanism.UNKNOWN
         yield _draft(scene, entity, mechanism, signal, _WORDS[signal].format(entity), score)
+
+
+def _ruled(scene: Scene, entity: str) -> Iterator[HypothesisDraft]:
+    """What rules over the platform's objects found: two facts that contradict each other."""
+    for place, state in enumerate(scene.broken(entity)):
+        symptom = scene.main_symptom(entity)
+        mechanism = _MECHANISMS.get(fault_of(state.field), Mechanism.CONFIG)
+        rule = state.field.removeprefix(BROKEN).replace("_", " ")
+        statement = f"{entity}: {rule} ({state.value})"
+        score = 1.8 + _standing(scene, entity) - 0.4 * place
+        draft = _draft(
+            scene, entity, mechanism, symptom.signal if symptom else "state", statement, score
+        )
+        yield replace(draft, claims=(arguments.ruled(scene, state), *draft.claims))
 
 
 def _changed(scene: Scene, entity: str) -> Iterator[HypothesisDraft]:
@@ -231,6 +271,7 @@ def _usual(scene: Scene, lead: HypothesisDraft) -> list[HypothesisDraft]:
 
 _RULES: tuple[Callable[[Scene, str], Iterator[HypothesisDraft]], ...] = (
     _own_resource,
+    _ruled,
     _changed,
     _overloaded,
     _outside,

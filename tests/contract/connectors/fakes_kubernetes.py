@@ -17,6 +17,20 @@ _LISTS = {
     "statefulsets": ("apps/v1", "StatefulSetList"),
     "daemonsets": ("apps/v1", "DaemonSetList"),
     "replicasets": ("apps/v1", "ReplicaSetList"),
+    "services": ("v1", "ServiceList"),
+    "endpoints": ("v1", "EndpointsList"),
+    "resourcequotas": ("v1", "ResourceQuotaList"),
+    "limitranges": ("v1", "LimitRangeList"),
+    "persistentvolumeclaims": ("v1", "PersistentVolumeClaimList"),
+    "persistentvolumes": ("v1", "PersistentVolumeList"),
+    "serviceaccounts": ("v1", "ServiceAccountList"),
+    "storageclasses": ("storage.k8s.io/v1", "StorageClassList"),
+    "networkpolicies": ("networking.k8s.io/v1", "NetworkPolicyList"),
+    "ingresses": ("networking.k8s.io/v1", "IngressList"),
+    "horizontalpodautoscalers": ("autoscaling/v2", "HorizontalPodAutoscalerList"),
+    "poddisruptionbudgets": ("policy/v1", "PodDisruptionBudgetList"),
+    "jobs": ("batch/v1", "JobList"),
+    "cronjobs": ("batch/v1", "CronJobList"),
 }
 
 

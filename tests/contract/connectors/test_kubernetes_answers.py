@@ -287,3 +287,46 @@ class TestLists:
         source.events(start=0, end=1)
         changes(source)
         assert {request.method for request, _ in httpserver.log} == {"GET"}
+
+
+class TestTheInventory:
+    def test_holds_objects_with_their_kinds_and_says_what_was_listed(
+        self, source: Kubernetes, cluster: FakeKubernetes
+    ) -> None:
+        cluster.put("services", {"metadata": kube.meta("payments", AT)})
+        cluster.put("events", kube.event("Pod", "x", AT, reason="Failed", message="m"))
+        held = source.inventory()
+        kinds = {(i["kind"], i["metadata"]["name"]) for i in held.items}
+        assert kinds == {("Deployment", "payments"), ("Service", "payments")}
+        assert {"Pod", "Node", "Endpoints", "StorageClass"} <= held.listed
+        assert [e["reason"] for e in held.events] == ["Failed"]
+        assert [(o.kind, o.name) for o in held.objects] == [("Deployment", "payments")]
+        assert not held.refused
+
+    def test_kinds_it_may_not_list_are_named_and_are_no_absence(
+        self, source: Kubernetes, cluster: FakeKubernetes
+    ) -> None:
+        cluster.forbidden = {"services", "storageclasses"}
+        held = source.inventory()
+        assert set(held.refused) == {"Service", "StorageClass"}
+        assert not held.listed & {"Service", "StorageClass"}
+
+    def test_without_pods_there_is_none(self, source: Kubernetes, cluster: FakeKubernetes) -> None:
+        cluster.forbidden = {"pods"}
+        with pytest.raises(ConnectorError) as caught:
+            source.inventory()
+        assert caught.value.kind is Problem.DENIED
+
+    def test_of_a_namespace_asks_for_nothing_outside_of_it(
+        self, httpserver: HTTPServer, cluster: FakeKubernetes
+    ) -> None:
+        held = Kubernetes(httpserver.url_for("/namespaces/shop")).inventory()
+        assert all("/namespaces/shop/" in path for path in cluster.paths)
+        assert not held.listed & {"Node", "PersistentVolume", "StorageClass"}
+
+    def test_never_asks_for_secrets_or_config_maps(
+        self, source: Kubernetes, cluster: FakeKubernetes, httpserver: HTTPServer
+    ) -> None:
+        source.inventory()
+        assert {request.method for request, _ in httpserver.log} == {"GET"}
+        assert not [p for p in cluster.paths if "/secrets" in p or "/configmaps" in p]

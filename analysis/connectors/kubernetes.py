@@ -1,7 +1,7 @@
 """Kubernetes, read only: changes, and what the cluster holds and has noted.
 
 The URL is the API server's; `https://host:6443/namespaces/shop` reads one namespace only, for
-which a Role that may list is enough. Only lists are read (`v1`, `apps/v1`).
+which a Role that may list is enough. Only lists are read, never of Secrets or ConfigMaps.
 """
 
 from collections.abc import Iterator

@@ -8,7 +8,7 @@ import pytest
 from analysis.types.known_models import KNOWN_MODELS
 from incidents.lifecycle import TRANSITIONS, State
 from incidents.permissions import ROLE_PERMISSIONS, Permission, Role
-from tools import presets
+from tools import kubernetes_rules, presets
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "lab/README.md"])
@@ -100,6 +100,13 @@ def test_the_price_table_is_the_codes() -> None:
         ]
         for name, about in KNOWN_MODELS.items()
     }
+
+
+def test_the_page_of_kubernetes_rules_is_the_codes() -> None:
+    told = (ROOT / "docs/reference/kubernetes-rules.md").read_text(encoding="utf-8")
+    assert told == kubernetes_rules.page(), (
+        "write it anew: python -m tools.kubernetes_rules > docs/reference/kubernetes-rules.md"
+    )
 
 
 def test_the_page_of_presets_is_the_codes() -> None:

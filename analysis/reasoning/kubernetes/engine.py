@@ -20,12 +20,29 @@ from analysis.reasoning.kubernetes.rules import (
     traffic,
 )
 
-RULES: tuple[Rule, ...] = tuple(
-    one
-    for module in (startup, images, config, scheduling, quota, storage, probes, routing, policies,
-                   scaling, nodes, control, access, database, traffic)
-    for one in module.RULES
-)  # fmt: skip
+_MODULES = (
+    startup,
+    images,
+    config,
+    scheduling,
+    quota,
+    storage,
+    probes,
+    routing,
+    policies,
+    scaling,
+    nodes,
+    control,
+    access,
+    database,
+    traffic,
+)
+RULES: tuple[Rule, ...] = tuple(one for module in _MODULES for one in module.RULES)
+# What the rules of each module are about, and the rules.
+TOPICS: tuple[tuple[str, tuple[Rule, ...]], ...] = tuple(
+    ((module.__doc__ or "").partition(".")[0].partition(":")[0], module.RULES)
+    for module in _MODULES
+)
 
 
 def findings(snap: Snapshot) -> list[Finding]:

@@ -20,7 +20,7 @@ from analysis.reasoning.gate.estimate import estimate, is_billed
 from analysis.reasoning.gate.leave import visible
 from analysis.reasoning.gate.pseudonyms import Pseudonyms
 from analysis.reasoning.gate.stops import LeakStopped, Stopped
-from analysis.reasoning.gate.wirecheck import objections
+from analysis.reasoning.gate.wirecheck import WireCheck
 from analysis.types import (
     Call,
     CallStatus,
@@ -64,6 +64,7 @@ class Gate:
         now: Callable[[], float] = time.time,
     ) -> None:
         self.pseudonyms = pseudonyms or Pseudonyms()
+        self.wire_check = WireCheck(self.pseudonyms)
         self.budget: Budget = budget or Purse(Ceilings(), now)
         self.cassette = cassette
         self.policies = dict(policies or {})
@@ -142,7 +143,7 @@ class _Passage:
 
     def check(self) -> None:
         """Raises `Stopped` when nothing may be sent; sets `ready` in a replay."""
-        kinds = objections(self._outgoing.body, self._gate.pseudonyms)
+        kinds = self._gate.wire_check.objections(self._outgoing.body)
         if kinds:
             msg = f"the request held {', '.join(kinds)}: nothing was sent"
             raise LeakStopped(msg)

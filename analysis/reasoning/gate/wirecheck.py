@@ -1,5 +1,6 @@
 """The last look at a body: every text in it, decoded, must be free of secrets and identities."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 
@@ -14,19 +15,35 @@ _SEALED = {
 }
 
 
-def objections(body: bytes, pseudonyms: Pseudonyms) -> list[str]:
-    """What must not leave and stands in this body, as kinds, never as values; empty is clean."""
-    if not body:
-        return []
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return ["a body that is not JSON"]
-    kinds: set[str] = set()
-    for text in _texts(document):
-        kinds.update(found_in(text))
-        kinds.update(pseudonyms.known_in(text))
-    return sorted(kinds)
+class WireCheck:
+    """Remembers which texts were clean: each turn of a conversation sends the earlier ones again."""
+
+    def __init__(self, pseudonyms: Pseudonyms) -> None:
+        self._pseudonyms = pseudonyms
+        self._clean: set[bytes] = set()
+
+    def objections(self, body: bytes) -> list[str]:
+        """What must not leave and stands in this body, as kinds, never as values; empty is clean."""
+        if not body:
+            return []
+        try:
+            document = json.loads(body)
+        except (ValueError, RecursionError):
+            return ["a body that is not JSON"]
+        kinds: set[str] = set()
+        for text in _texts(document):
+            kinds.update(self._secrets(text))
+            kinds.update(self._pseudonyms.known_in(text))
+        return sorted(kinds)
+
+    def _secrets(self, text: str) -> list[str]:
+        mark = hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=16).digest()
+        if mark in self._clean:
+            return []
+        found = found_in(text)
+        if not found:
+            self._clean.add(mark)
+        return found
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from airra.lib.redact import redact
+from airra.lib.redact import redact, redact_document
 from analysis.connectors.base import ConnectorError, Problem
 from analysis.reasoning.toolbox import MAX_VIEW
 from analysis.types import Custody, EvidenceStatus, Fact
@@ -52,7 +52,8 @@ def of_problems(facts: Sequence[Fact], problems: Sequence[str]) -> EvidenceStatu
 
 def view_of(reading: Reading) -> tuple[str, bool]:
     """The rows up to the size that may be shown, without secrets; and whether any were left off."""
-    rows = [redact(row) for row in (reading.summary, *reading.rows)]
+    # Over all rows: a key may be spread over the lines of a log.
+    rows: list[str] = redact_document([reading.summary, *reading.rows])
     shown: list[str] = []
     size = 0
     for row in rows:

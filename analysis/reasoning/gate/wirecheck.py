@@ -16,14 +16,14 @@ _SEALED = {
 
 
 class WireCheck:
-    """Remembers which texts were clean: each turn of a conversation sends the earlier ones again."""
+    """Remembers which texts were clean: each turn sends the earlier ones again."""
 
     def __init__(self, pseudonyms: Pseudonyms) -> None:
         self._pseudonyms = pseudonyms
         self._clean: set[bytes] = set()
 
     def objections(self, body: bytes) -> list[str]:
-        """What must not leave and stands in this body, as kinds, never as values; empty is clean."""
+        """What must not leave and stands in this body, as kinds; empty is clean."""
         if not body:
             return []
         try:

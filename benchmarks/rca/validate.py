@@ -144,7 +144,7 @@ def _scored(judged: Sequence[Judged], options: argparse.Namespace) -> dict[str, 
         lines.write_text("\n".join(json.dumps(one.line) for one in judged) + "\n")
         labels = str(options.cases / "labels.json")
         command = [sys.executable, str(options.scorer), "--labels", labels, "--pred", str(lines)]
-        subprocess.run([*command, "--json", str(out)], check=True, capture_output=True)  # our own scorer
+        subprocess.run([*command, "--json", str(out)], check=True, capture_output=True)
         scores: dict[str, Any] = json.loads(out.read_text())
     return scores
 

@@ -21,7 +21,8 @@ _REACH = 4.0  # times the alert's excess: what is beyond went elsewhere
 _BESIDE = 0.5  # what an excess counts that is of another kind than the alert
 _UNREACHED = 0.3  # and one in a component that the alert service is not known to call
 _QUANTILE = 0.6  # and one summed up of quantiles: only means add up
-_LEAST = 0.02  # of the usual total: what a window may always be off by
+_LEAST = 0.02  # of the seconds usually spent: what a window may always be off by
+_LEAST_FAILED = 0.0005  # of the calls, the same for failures
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class Excess:
     @property
     def trust(self) -> float:
         """0 for an excess within the noise, towards 1 far out of it."""
-        sure = max(self.total, 0.0) / self.noise
-        return sure / (sure + _NOISE)
+        sure = (max(self.total, 0.0) / self.noise) ** 2
+        return sure / (sure + _NOISE**2)
 
 
 def clues(case: Case) -> list[Clue]:
@@ -95,21 +96,17 @@ def _below(case: Case) -> frozenset[str]:
 
 
 def slowness(case: Case, measured: Mapping[str, Flow], frame: Frame) -> dict[str, Excess]:
-    """Extra seconds of each component whose latency and calls are measured."""
-    sums = {
-        component: (
-            flow.latency_s,
-            flow.calls if flow.calls is not None else None,
-            flow.latency_name,
-        )
-        for component, flow in measured.items()
-        if flow.latency_s is not None
-    }
+    """Extra seconds of each component whose latency is measured.
+
+    Where calls are not counted, one a sample is assumed.
+    """
     totals = {}
-    for component, (latency, calls, name) in sums.items():
-        weight = np.ones(len(latency)) if calls is None else calls
-        if excess := _excess(latency, weight, frame, name):
-            totals[component] = excess
+    for component, flow in measured.items():
+        if flow.latency_s is not None:
+            calls = np.ones(len(flow.latency_s)) if flow.calls is None else flow.calls
+            spent = flow.latency_s * calls
+            if excess := _excess(flow.latency_s, calls, _LEAST * spent, frame, flow.latency_name):
+                totals[component] = excess
     return _unexplained(case, totals)
 
 
@@ -117,14 +114,18 @@ def failures(case: Case, measured: Mapping[str, Flow], frame: Frame) -> dict[str
     """Extra failed calls of each component whose failures are measured."""
     totals = {}
     for component, flow in measured.items():
-        if flow.failed is not None and (
-            excess := _excess(flow.failed, np.ones(len(flow.failed)), frame, flow.failed_name)
-        ):
-            totals[component] = excess
+        if flow.failed is not None:
+            every = np.ones(len(flow.failed))
+            calls = flow.failed if flow.calls is None else _LEAST_FAILED * flow.calls
+            if excess := _excess(flow.failed, every, calls, frame, flow.failed_name):
+                totals[component] = excess
     return _unexplained(case, totals)
 
 
-def _excess(values: Series, weight: Series, frame: Frame, name: str) -> Excess | None:
+def _excess(
+    values: Series, weight: Series, least: Series, frame: Frame, name: str
+) -> Excess | None:
+    """`least` is what a sample may always be off by, in the unit of values x weight."""
     before = values[frame.before]
     known = before[np.isfinite(before)]
     during = np.isfinite(values[frame.during])
@@ -135,12 +136,12 @@ def _excess(values: Series, weight: Series, frame: Frame, name: str) -> Excess |
     extra = np.where(np.isfinite(extra), extra, 0.0)
     total = float(extra[frame.during].sum())
     length = max(int(frame.during.sum()), 1)
-    usual = float(np.nanmedian(values[frame.before] * weight[frame.before])) if len(known) else 0.0
-    floor = _LEAST * abs(usual) * length + 1e-6
+    allowed = least[frame.before]
+    floor = float(np.median(allowed)) if len(allowed := allowed[np.isfinite(allowed)]) else 0.0
     return Excess(
         total=total,
         own=total,
-        noise=_usual_excess(extra[frame.before], length) + floor,
+        noise=_usual_excess(extra[frame.before], length) + abs(floor) * length + 1e-6,
         before=level,
         during=float(np.nanmean(values[frame.during])),
         name=name,

@@ -91,7 +91,7 @@ def case(
         baseline=(start - BEFORE * STEP_S, start),
         interval_s=STEP_S,
         alert_service=alert,
-        times=start + STEP_S * (np.arange(count) - BEFORE),
+        times=start + STEP_S * np.arange(-BEFORE, DURING, dtype=np.float64),
         series=series,
         edges=EDGES,
         kinds=dict.fromkeys(NAMES, "service"),

@@ -1,5 +1,6 @@
 """The telemetry path end to end: what is found, what is not claimed, and what must not matter."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,11 @@ from analysis.types import Case, Diagnosis
 from tests.unit.rootcause import shop
 from tests.unit.rootcause.shop import NAMES, SPELLINGS, Spelling, busy, failing, slow
 
-FAULTS = {"cpu": busy, "latency": slow, "errors": failing}
+FAULTS: dict[str, Callable[[Case, str, Spelling], Case]] = {
+    "cpu": busy,
+    "latency": slow,
+    "errors": failing,
+}
 every_spelling = pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS.keys())
 
 

@@ -77,14 +77,19 @@ def investigate(
 ) -> Investigated:
     """Gather, ask, check, refute, settle, write down. `clock` gives seconds of a steady clock.
 
-    Raises what `outside` raises: `Cancelled`, from between any two steps.
+    Raises what `outside` raises: `Cancelled`, from between any two steps. The models are closed
+    when it ends, so each investigation needs its own.
     """
     bench = Workbench(ctx, outside)
     room = Room(bench, Meter(limits or Limits(), clock), reasoners.gate)
     chain = Chain(reasoners.models, breakers=reasoners.breakers, on_progress=outside.on_progress)
     case = _Case(reasoners, room, chain)
-    case.collect(outside.suspects)
-    return case.conclude(case.search())
+    try:
+        case.collect(outside.suspects)
+        return case.conclude(case.search())
+    finally:
+        for model in reasoners.models:
+            model.close()
 
 
 class _Case:

@@ -113,3 +113,7 @@ class Model(Protocol):
     capabilities: Capabilities
 
     def converse(self, *, system: str, tools: Sequence[ToolSpec]) -> Conversation: ...
+
+    def close(self) -> None:
+        """Give the connections back; nothing is asked after it."""
+        ...

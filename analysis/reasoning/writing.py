@@ -76,10 +76,10 @@ NAMES = frozenset(_ABOUT)
 
 
 class Desk:
-    """Takes what a model writes, for one conversation."""
+    """Takes what a model writes, for one conversation. `why` tells how a check came out."""
 
-    def __init__(self, bench: Workbench) -> None:
-        self._bench = bench
+    def __init__(self, bench: Workbench, why: Callable[[CheckedClaim], str]) -> None:
+        self._bench, self._why = bench, why
         self._asked_for_more = False
         self.is_concluded = False
         self.written = 0  # rivals and claims that were not there before
@@ -135,7 +135,9 @@ class Desk:
             known = ", ".join(self._bench.rivals) or "none yet"
             return f"no hypothesis {given.hypothesis[:20]!r}; there are: {known}", True
         checked = [self._claim(given.hypothesis, claim) for claim in given.claims]
-        rows = [_row(claim, result) for claim, result in zip(given.claims, checked, strict=True)]
+        rows = [
+            self._row(claim, result) for claim, result in zip(given.claims, checked, strict=True)
+        ]
         is_wrong = any(c is None or c.verdict is ClaimVerdict.FAILS for c in checked)
         return json.dumps(rows, sort_keys=True), is_wrong
 
@@ -152,6 +154,16 @@ class Desk:
         self.written += len(self._bench.rivals[name].claims) - before
         return checked
 
+    def _row(self, given: ClaimAnswer, checked: CheckedClaim | None) -> dict[str, str]:
+        if checked is None:
+            why = "it cites no evidence that exists, so it does not exist"
+            return {"claim": given.statement[:120], "verdict": "dropped", "why": why}
+        return {
+            "claim": given.statement[:120],
+            "verdict": str(checked.verdict),
+            "why": self._why(checked),
+        }
+
 
 def _is_risky(rival: RivalAnswer) -> bool:
     return len(rival.predictions) >= 2 and any(p.would_refute for p in rival.predictions)
@@ -162,17 +174,6 @@ def _as_answer(rival: RivalAnswer) -> HypothesisAnswer:
     risky = sorted(rival.predictions, key=lambda p: not p.would_refute)
     fields = {**rival.model_dump(), "predictions": [p.text for p in risky], "claims": []}
     return HypothesisAnswer.model_validate(fields)
-
-
-def _row(given: ClaimAnswer, checked: CheckedClaim | None) -> dict[str, str]:
-    if checked is None:
-        why = "it cites no evidence that exists, so it does not exist"
-        return {"claim": given.statement[:120], "verdict": "dropped", "why": why}
-    return {
-        "claim": given.statement[:120],
-        "verdict": str(checked.verdict),
-        "why": checked.explanation,
-    }
 
 
 def _complaint(error: ValidationError) -> str:

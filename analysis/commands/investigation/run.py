@@ -1,7 +1,6 @@
 """One attempt: claim, gather, reason, settle; or stop, because somebody said so."""
 
 import structlog
-from django.conf import settings
 
 from airra.lib import metrics
 from airra.lib.db import Conflict
@@ -12,11 +11,14 @@ from analysis.commands.investigation.scene import context_of
 from analysis.commands.investigation.settle import settle
 from analysis.commands.investigation.start import consider
 from analysis.commands.investigation.stop import end_cancelled, is_too_late, withdraw
+from analysis.commands.model_budget import ceilings
+from analysis.commands.model_gate import open_gate
 from analysis.models import Investigation
-from analysis.reasoning.gate import Gate
+from analysis.queries.providers import providers_for
+from analysis.reasoning.limits import Limits
 from analysis.reasoning.loop import Investigated, investigate
 from analysis.reasoning.reasoners.factory import reasoners_for
-from analysis.types import Cancelled, ProviderConfig, ProviderKind
+from analysis.types import Cancelled
 from incidents.commands import incident as incidents
 from incidents.lifecycle import State
 from incidents.models import Incident, TimelineEvent
@@ -52,7 +54,7 @@ def run(*, investigation_id: str) -> None:
             _begin(investigation)
             topology.learn_where_stale(investigation.incident.workspace)
             attempt = Attempt(investigation, context_of(investigation.incident))
-            found = _search(attempt)
+            found = _search(investigation, attempt)
             settle(investigation, found, missed=attempt.ear.missed())
     except Cancelled:
         end_cancelled(investigation)
@@ -76,24 +78,13 @@ def _begin(investigation: Investigation) -> None:
     )
 
 
-def _search(attempt: Attempt) -> Investigated:
+def _search(investigation: Investigation, attempt: Attempt) -> Investigated:
+    chain = providers_for(investigation.incident.workspace)
+    gate = open_gate(investigation=investigation, ctx=attempt.ctx, chain=chain)
+    most = ceilings()
     return investigate(
-        attempt.ctx, reasoners=reasoners_for(_chain(), Gate()), outside=attempt.outside()
+        attempt.ctx,
+        reasoners=reasoners_for(chain, gate),
+        outside=attempt.outside(),
+        limits=Limits(turns=most.turns, wall_s=most.wall_s, cost_usd=most.cost_usd),
     )
-
-
-def _chain() -> list[ProviderConfig]:
-    """The models to ask, in their order: none where no key is set."""
-    if not settings.ANTHROPIC_API_KEY:
-        return []
-    return [
-        ProviderConfig(
-            name="anthropic",
-            kind=ProviderKind.ANTHROPIC,
-            model=settings.ANTHROPIC_MODEL,
-            effort=settings.ANTHROPIC_EFFORT,
-            api_key=settings.ANTHROPIC_API_KEY,
-            base_url=settings.ANTHROPIC_BASE_URL,
-            max_turns=settings.ANTHROPIC_MAX_TURNS,
-        )
-    ]

@@ -70,9 +70,6 @@ def settle(
     course.append(investigation, ProgressKind.SETTLED, settlement.summary, payload=payload)
     share.conclude(investigation)
     metrics.INVESTIGATIONS.labels(reasoner=found.reasoner, outcome=settlement.outcome).inc()
-    for direction in ("input", "output", "cache_read"):
-        tokens = found.usage.get(f"{direction}_tokens", 0)
-        metrics.MODEL_TOKENS.labels(model=found.reasoner, direction=direction).inc(tokens)
     investigation_settled.send(sender=Investigation, investigation=investigation)
 
 

@@ -61,6 +61,9 @@ class AnthropicModel:
     def converse(self, *, system: str, tools: Sequence[ToolSpec]) -> "AnthropicConversation":
         return AnthropicConversation(self, system, tools)
 
+    def close(self) -> None:
+        self.client.close()
+
 
 class AnthropicConversation:
     """The messages so far. Blocks of the model go back as they came: thinking is bound to them."""

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from analysis.reasoning import prompts, showing, writing
+from analysis.reasoning import prompts, writing
 from analysis.reasoning.answer import Answer
 from analysis.reasoning.claims import operands_help
 from analysis.reasoning.limits import Ended
 from analysis.reasoning.reasoners.dialogue import Dialogue, Room
 from analysis.reasoning.settle import settle
+from analysis.reasoning.showing import Showing, dumped
 from analysis.reasoning.talk import Model, ReasonerError, Stop, ToolAnswer, ToolCall, ToolSpec
 from analysis.reasoning.toolbox import CATALOGUE, refusal
 from analysis.types import HypothesisState
@@ -40,13 +41,14 @@ def investigate_with(model: Model, room: Room, *, plain: bool) -> Ended:
 
 class _Search:
     def __init__(self, model: Model, room: Room, *, plain: bool) -> None:
-        self._model, self._room, self._plain = model, room, plain
-        self.desk = writing.Desk(room.bench)
+        self._model, self._room = model, room
+        self._show = Showing(room.bench, room.gate.visible, plain=plain)
+        self.desk = writing.Desk(room.bench, self._show.why)
         tools = SPECS if model.capabilities.tools else ()
         self._talk = Dialogue(room, model, stage=STAGE, system=prompts.SYSTEM, tools=tools)
-        self._talk.say(showing.opening(room.bench, plain=plain))
+        self._talk.say(self._show.opening())
         if tools:
-            self._talk.say(prompts.CLAIMS.format(operands=showing.dumped(operands_help())))
+            self._talk.say(prompts.CLAIMS.format(operands=dumped(operands_help())))
         self._idle = 0  # turns in a row without a new fact, rival or claim
         self._cut_off = 0
         self._is_told_to_conclude = False
@@ -150,12 +152,12 @@ class _Search:
         return {
             call.id: ToolAnswer(
                 call.id,
-                f"already E{entry.seq}" if was else showing.entry(entry, plain=self._plain),
+                f"already E{entry.seq}" if was else self._show.entry(entry),
             )
             for call, entry, was in zip(calls, entries, known, strict=True)
         }
 
     def answer(self) -> None:
         """The whole answer at once, in a schema: where no tool was called to give it."""
-        question = prompts.ANSWER.format(operands=showing.dumped(operands_help()))
+        question = prompts.ANSWER.format(operands=dumped(operands_help()))
         self.desk.adopt(self._talk.ask(Answer, question))

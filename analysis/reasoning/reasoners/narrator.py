@@ -3,8 +3,9 @@
 import re
 from collections.abc import Collection
 
-from analysis.reasoning import prompts, showing
+from analysis.reasoning import prompts
 from analysis.reasoning.reasoners.dialogue import Dialogue, Room
+from analysis.reasoning.showing import Showing, dumped
 from analysis.reasoning.talk import Model, Stop
 from analysis.types import ClaimVerdict, SettledHypothesis, Settlement
 
@@ -17,9 +18,14 @@ _END = re.compile(r"(?<=[.!?])\s+(?!\[E\d)|(?<=[.!?]\])\s+|(?<=\d\])\s+(?=[A-Z])
 
 
 def narrate_with(model: Model, room: Room, settlement: Settlement) -> str:
-    """The model's words, as far as they cite; empty when none do. Raises `ReasonerError`."""
+    """The model's words, as far as they cite; empty when none do. Raises `ReasonerError`.
+
+    Nothing is asked where something may not leave: what was concluded may rest on it.
+    """
+    if Showing(room.bench, room.gate.visible).hides_something():
+        return ""
     talk = Dialogue(room, model, stage=STAGE, system=prompts.NARRATE)
-    talk.say(showing.dumped(_facts(settlement)))
+    talk.say(dumped(_facts(settlement)))
     turn = talk.turn()
     known = {entry.seq for entry in room.bench.ledger.entries}
     return cited(turn.text, known) if turn.stop is Stop.DONE else ""

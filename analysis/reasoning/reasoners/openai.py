@@ -55,6 +55,9 @@ class OpenAIModel:
     def converse(self, *, system: str, tools: Sequence[ToolSpec]) -> "OpenAIConversation":
         return OpenAIConversation(self, system, tools)
 
+    def close(self) -> None:
+        self.client.close()
+
 
 class OpenAIConversation:
     def __init__(self, model: OpenAIModel, system: str, tools: Sequence[ToolSpec]) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from analysis.reasoning import prompts, showing
+from analysis.reasoning import prompts
 from analysis.reasoning.answer import ClaimAnswer, claim_of
 from analysis.reasoning.claims import operands_help
 from analysis.reasoning.reasoners.dialogue import Dialogue, Room
+from analysis.reasoning.showing import Showing, catalogue, dumped
 from analysis.reasoning.talk import Model
 from analysis.reasoning.toolbox import refusal
 from analysis.reasoning.workbench import Wanted
@@ -51,21 +52,22 @@ def refute_with(model: Model, room: Room, name: str, *, plain: bool) -> bool:
     """
     talk = Dialogue(room, model, stage=STAGE, system=prompts.REFUTE)
     bench = room.bench
+    show = Showing(bench, room.gate.visible, plain=plain)
     talk.say(
         "\n\n".join(
             (
-                showing.incident(bench.ctx, plain=plain),
-                f"Hypotheses:\n{showing.dumped(showing.rivals(bench))}",
-                f"Index of the ledger:\n{showing.index(bench.ledger, plain=plain)}",
+                show.incident(),
+                f"Hypotheses:\n{dumped(show.rivals())}",
+                f"Index of the ledger:\n{show.index()}",
             )
         )
     )
-    attack = talk.ask(Attack, prompts.ATTACK.format(name=name, tools=showing.catalogue()))
+    attack = talk.ask(Attack, prompts.ATTACK.format(name=name, tools=catalogue()))
     entries = _observe(room, attack.observations)
     if not entries:
         return False
-    shown = "\n".join(showing.entry(e, plain=plain) for e in entries)
-    operands = showing.dumped(operands_help())
+    shown = "\n".join(show.entry(e) for e in entries)
+    operands = dumped(operands_help())
     question = prompts.VERDICT.format(entries=shown, name=name, operands=operands)
     for charge in talk.ask(Verdict, question).claims:
         if charge.hypothesis in bench.rivals:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pytest_httpserver import HTTPServer
 
-from analysis.reasoning.gate import Cassette, Ceilings, Gate, Purse
+from analysis.reasoning.gate import Ceilings, Gate, Purse
 from analysis.reasoning.limits import Limits
 from analysis.reasoning.loop import Investigated, investigate
 from analysis.reasoning.reasoners.base import Reasoners
@@ -148,9 +148,9 @@ class Bench:
         self.api.script += script
         return self
 
-    def gate(self, ceilings: Ceilings | None = None, cassette: Cassette | None = None) -> Gate:
+    def gate(self, ceilings: Ceilings | None = None, **more: Any) -> Gate:
         purse = Purse(ceilings or Ceilings(), lambda: 0.0)
-        return Gate(budget=purse, cassette=cassette, on_call=self.calls.append)
+        return Gate(budget=purse, on_call=self.calls.append, **more)
 
     def run(
         self,

@@ -11,6 +11,7 @@ from analysis.types import (
     ClaimVerdict,
     Guidance,
     HypothesisState,
+    LeavePolicy,
     Mechanism,
     Outcome,
     ProgressKind,
@@ -252,3 +253,17 @@ def test_the_offline_reasoner_is_a_second_opinion(bench: Bench) -> None:
     found = bench.said(*FULL).run()
     assert found.second_opinion == "The offline reasoner names front too."
     assert "offline" not in json.dumps(bench.bodies)
+
+
+def test_what_may_not_leave_does_not_even_through_a_check(bench: Bench) -> None:
+    """A source that never leaves: no fact of it, no reason that speaks of it, no story."""
+    gate = bench.gate(policies={"metrics": LeavePolicy.NEVER})
+    wrong = Called("record_claims", {"hypothesis": "H1", "claims": [INVENTED]})
+    bench.said(Said(calls=[RIVALS]), Said(calls=[wrong]), Said(calls=[CLAIMS, DONE]), *LATER)
+    found = bench.run(gate=gate, views={"get_onsets": "4711 errors"})
+    sent = json.dumps(bench.bodies)
+    assert "4711" not in sent
+    assert "magnitude" not in sent
+    assert json.loads(bench.results(2)[0][0])[0]["why"] == "what its source says may not leave"
+    assert bench.api.attempts == 5  # and nobody was asked to write it down
+    assert found.narrative

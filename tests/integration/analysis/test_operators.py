@@ -71,8 +71,11 @@ def test_every_step_is_told_in_order(trouble: Incident) -> None:
     seqs = list(done.events.values_list("seq", flat=True))
     assert seqs == list(range(1, done.last_event + 1))
     for step in done.events.filter(kind=Kind.TOOL_FINISHED):
-        row = done.evidence.get(seq=step.payload["seq"])
-        assert (step.payload["query"], step.payload["rows"]) == (row.native_query, len(row.facts))
+        row = done.evidence.get(seq=step.payload["evidence"])
+        assert (step.payload["native_query"], step.payload["facts"]) == (
+            row.native_query,
+            len(row.facts),
+        )
 
 
 def test_the_course_is_append_only(trouble: Incident) -> None:

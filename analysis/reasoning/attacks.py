@@ -7,8 +7,9 @@ The shuffled topology is for evals: with edges permuted, what rests on paths mus
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from analysis.reasoning.checkers.look import SLACK_S
 from analysis.reasoning.ledger import Ledger
@@ -22,7 +23,7 @@ from analysis.types import (
     Onset,
 )
 
-HOURS_EARLIER = 24  # the same window of the day before
+CONTROL: tuple[str, Mapping[str, Any]] = ("get_onsets", {"hours_earlier": 24})  # a day before
 _HALF = 0.5
 _TRIES = 200
 

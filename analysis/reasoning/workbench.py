@@ -213,6 +213,8 @@ class Workbench:
 
     def attack(self) -> None:
         """Claims against the rivals that code finds by itself, checked like any other."""
+        if self.rivals and attacks.were_run(self.ledger):
+            self.run([attacks.CONTROL])
         for name, rival in self.rivals.items():
             for claim in attacks.attacked(rival.draft, self.ledger, self.ctx).claims:
                 self.claim(name, claim)

@@ -48,6 +48,9 @@ class RiskBand(StrEnum):
     EXTREME = "extreme"
 
 
+UNTAINTED = "untainted evidence"  # the check of policy that asks who could have written it
+
+
 class Decision(StrEnum):
     """What policy says. Ordered: a guard may only move it down this list."""
 

@@ -7,7 +7,7 @@ joined with it on the order one < two < escalate, so no guard can loosen and the
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from remediation.types import Decision, Reversibility, RiskBand
+from remediation.types import UNTAINTED, Decision, Reversibility, RiskBand
 
 MATRIX_VERSION = 1
 CONFIDENT = 0.45
@@ -108,7 +108,7 @@ GUARDS: tuple[Guard, ...] = (
         lambda c: c.unknown_on_target,
     ),
     Guard("reversible", _STOP, "what cannot be undone is left to people", _is_final),
-    Guard("untainted evidence", _TWO, "it rests on text outsiders can write", lambda c: c.tainted),
+    Guard(UNTAINTED, _TWO, "it rests on text outsiders can write", lambda c: c.tainted),
     Guard("no harm today", _TWO, "an action made it worse today", lambda c: c.deviated_last_day),
 )
 

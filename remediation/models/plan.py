@@ -9,7 +9,7 @@ from airra.lib.ids import uuid7
 from analysis.models import Hypothesis, Investigation
 from incidents.models import Incident
 from remediation.models.policy import ActionEndpoint
-from remediation.types import Decision, Mode, RiskBand
+from remediation.types import UNTAINTED, Decision, Mode, RiskBand
 
 
 class Plan(models.Model):
@@ -69,6 +69,11 @@ class Plan(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def is_tainted(self) -> bool:
+        """Whether its cause rested on text outsiders can write, when policy judged it."""
+        return any(check["name"] == UNTAINTED and not check["ok"] for check in self.checks)
 
 
 class Approval(models.Model):

@@ -86,6 +86,14 @@ def test_each_guard_is_reached_by_one_bad_fact_and_says_so(guard: Guard) -> None
         assert {"name": guard.name, "ok": False, "detail": guard.reason} in checks(case)
 
 
+@given(cases)
+def test_what_is_tainted_never_goes_on_one_word(case: Case) -> None:
+    """Nor by itself, however sure it looks and whoever vouches for it."""
+    ruling = decide(replace(case, tainted=True))
+    assert ruling.decision in {D.TWO, D.ESCALATE}
+    assert "it rests on text outsiders can write" in ruling.reasons
+
+
 @given(cases, st.sampled_from(sorted(BAD)))
 def test_no_bad_fact_loosens(case: Case, name: str) -> None:
     before = decide(case).decision

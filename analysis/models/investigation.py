@@ -39,6 +39,11 @@ class Investigation(models.Model):
     reasoner = models.CharField(max_length=60, blank=True)
     prompt_version = models.CharField(max_length=20, blank=True)
     summary = models.TextField(blank=True)
+    narrative = models.TextField(blank=True, help_text="The same in prose, from the ledger alone.")
+    second_opinion = models.CharField(
+        max_length=400, blank=True, help_text="What the offline reasoner says beside a model."
+    )
+    ended = models.CharField(max_length=20, blank=True, help_text="Why the search was over.")
     open_questions = models.JSONField(default=list)
     usage = models.JSONField(default=dict, help_text="Tokens and turns, where a model was asked.")
     requested_by = models.ForeignKey(

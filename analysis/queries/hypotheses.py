@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import QuerySet
 
 from analysis.models import Evidence, Hypothesis, Investigation
@@ -21,20 +22,30 @@ from incidents.models import Incident
 # Outcomes in which no cause is stated as fact.
 ABSTAINED = (Outcome.INCONCLUSIVE, Outcome.BLOCKED, Outcome.COULD_NOT_INVESTIGATE)
 
+# What an investigation ran out of (`analysis.reasoning.limits.Ended`).
+_BUDGET = {
+    "turns": "its turns were used up",
+    "tool_calls": "its tool calls were used up",
+    "time": "its time was over",
+    "money": "its money was spent",
+}
 _TOKENS = ("input", "output", "cache_read", "cache_write")
 _CLAIM_FIELDS = (
-    "claims__id", "claims__hypothesis_id", "claims__is_for", "claims__statement",
+    "claims__id", "claims__hypothesis_id", "claims__kind", "claims__is_for", "claims__statement",
     "claims__verdict", "claims__weight", "claims__explanation",
+    "claims__is_tainted",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class ClaimRow:
+    kind: str
     statement: str
     is_for: bool
     verdict: str
     weight: str
     explanation: str
+    is_tainted: bool
     evidence: list[EvidenceRow] = field(default_factory=list)
 
     @property
@@ -64,6 +75,10 @@ class HypothesisRow:
         return [c for c in self.claims if c.failed]
 
     @property
+    def has_verified_path(self) -> bool:
+        return any(c.kind == "path" and c.verdict == ClaimVerdict.HOLDS for c in self.speaking_for)
+
+    @property
     def chain(self) -> list[tuple[str, str]]:
         """The services from cause to symptom, each with its part in it."""
         names = self.hypothesis.path or [self.hypothesis.entity]
@@ -90,6 +105,7 @@ class Panel:
     history: Sequence[Investigation] = ()  # the others of this incident
     shared_reason: str = ""  # why it is another incident's and answers for this one too
     labels: int = 0  # hypotheses that people have judged in this workspace
+    cost_usd: float = 0.0
 
     @property
     def ranked(self) -> list[HypothesisRow]:
@@ -137,10 +153,13 @@ class Panel:
         return investigations.FEW_LABELS
 
     @property
-    def has_fallen_back(self) -> bool:
-        """Whether a model was asked and the offline reasoner had to answer."""
-        run = self.investigation
-        return run is not None and run.reasoner == "offline" and bool(self.course.troubles)
+    def ceiling_usd(self) -> float:
+        return float(settings.MODEL_BUDGET_USD)
+
+    @property
+    def budget_end(self) -> str:
+        """Which part of its budget ended it, in words; "" when none did."""
+        return _BUDGET.get(self.investigation.ended, "") if self.investigation else ""
 
     @property
     def blind_spots(self) -> list[EvidenceRow]:
@@ -182,29 +201,19 @@ def panel_of(runs: Sequence[Investigation]) -> Panel:
     if not runs:
         return Panel()
     run = runs[0]
-    history = runs[1:]
-    shared_reason = getattr(run, "shared_reason", "")
-    labels = getattr(run, "labels", 0)
-    if run.state in Investigation.LIVE:
-        told = course.course_of(run)
-        ledger, _ = _ledger_with_claims(run)
-        return Panel(
-            run,
-            ledger=ledger,
-            course=told,
-            history=history,
-            shared_reason=shared_reason,
-            labels=labels,
-        )
-    found = Hypothesis.objects.filter(investigation=run).select_related("verdict_by", "service")
     ledger, claims = _ledger_with_claims(run)
+    is_live = run.state in Investigation.LIVE
+    found = Hypothesis.objects.filter(investigation=run).select_related("verdict_by", "service")
+    rows = [] if is_live else [HypothesisRow(h, claims.get(h.pk, [])) for h in found]
     return Panel(
         run,
-        [HypothesisRow(h, claims.get(h.pk, [])) for h in found.order_by("rank")],
+        rows,
         ledger,
-        history=history,
-        shared_reason=shared_reason,
-        labels=labels,
+        course.course_of(run) if is_live else Course(),
+        history=runs[1:],
+        shared_reason=getattr(run, "shared_reason", ""),
+        labels=getattr(run, "labels", 0),
+        cost_usd=getattr(run, "cost_microusd", 0) / 1_000_000,
     )
 
 
@@ -244,11 +253,13 @@ _WEIGHT_ORDER = {"decisive": 0, "strong": 1, "weak": 2}
 
 def _claim_row(row: Mapping[str, Any]) -> ClaimRow:
     return ClaimRow(
+        kind=row["claims__kind"],
         statement=row["claims__statement"],
         is_for=row["claims__is_for"],
         verdict=row["claims__verdict"],
         weight=row["claims__weight"],
         explanation=row["claims__explanation"],
+        is_tainted=row["claims__is_tainted"],
     )
 
 

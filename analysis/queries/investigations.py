@@ -5,11 +5,11 @@ from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Case, Count, Exists, OuterRef, Q, Subquery, Value, When
+from django.db.models import Case, Count, Exists, OuterRef, Q, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce
 from django.shortcuts import get_object_or_404
 
-from analysis.models import Hypothesis, Investigation, SharedInvestigation
+from analysis.models import Hypothesis, Investigation, ModelCall, SharedInvestigation
 from incidents.models import Incident
 from incidents.queries.access import workspaces_of
 
@@ -20,8 +20,8 @@ _SHOWN = 20
 def of(incident: Incident) -> Sequence[Investigation]:
     """Its own, then those of other incidents that answer for it too. One query.
 
-    Each has `shared_reason`, why it answers for this incident ("" for its own), and `labels`, how
-    many hypotheses people have judged in the workspace.
+    Each has `shared_reason`, why it answers for this incident ("" for its own), `labels`, how
+    many hypotheses people have judged in the workspace, and `cost_microusd`.
     """
     shared = SharedInvestigation.objects.filter(
         investigation=OuterRef("pk"), incident=incident, released_at__isnull=True
@@ -33,6 +33,7 @@ def of(incident: Incident) -> Sequence[Investigation]:
         Investigation.objects.filter(Q(incident=incident) | Exists(shared))
         .annotate(
             shared_reason=Coalesce(Subquery(shared.values("reason")[:1]), Value("")),
+            cost_microusd=cost(),
             labels=Coalesce(Subquery(counted), Value(0)),
             is_anothers=Case(When(incident=incident, then=Value(0)), default=Value(1)),
         )
@@ -41,9 +42,16 @@ def of(incident: Incident) -> Sequence[Investigation]:
     return list(found.order_by("is_anothers", "-created_at", "-pk")[:_SHOWN])
 
 
+def cost() -> Coalesce:
+    """What its calls to models cost, in millionths of a dollar."""
+    calls = ModelCall.objects.filter(investigation=OuterRef("pk")).order_by()
+    total = calls.values("investigation").annotate(sum=Sum("cost_microusd")).values("sum")
+    return Coalesce(Subquery(total), Value(0))
+
+
 def one(user: AbstractBaseUser | AnonymousUser, investigation_id: UUID) -> Investigation:
     """An investigation of a workspace of this user; 404 otherwise."""
-    found = Investigation.objects.select_related(
+    found = Investigation.objects.annotate(cost_microusd=cost()).select_related(
         "incident__workspace", "incident__service", "requested_by", "cancelled_by"
     )
     return get_object_or_404(

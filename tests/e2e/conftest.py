@@ -8,7 +8,7 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, sync_playwright
 
 from tests.e2e.metrics import Metrics
 from tools.stack import PASSWORD, ROOT, Stack, answers, wait_for
@@ -115,6 +115,17 @@ class Visitor:
         SHOTS.mkdir(parents=True, exist_ok=True)
         path = SHOTS / f"{name}.png"
         self.page.screenshot(path=path, full_page=True)
+        return path
+
+    def shot_of(self, part: Locator, name: str) -> Path:
+        """One part of the page, where the whole would be too long to look at."""
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        path = SHOTS / f"{name}.png"
+        was = self.page.viewport_size
+        assert was is not None
+        self.page.set_viewport_size({"width": was["width"], "height": 4000})  # no bar in the way
+        part.screenshot(path=path)
+        self.page.set_viewport_size(was)
         return path
 
     def axe(self) -> list[str]:

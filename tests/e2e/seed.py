@@ -9,13 +9,14 @@ from django.contrib.auth.models import User
 from airra.lib import clock
 from analysis.commands import tuning
 from analysis.models import Anomaly, Investigation
-from analysis.types import Outcome, Trouble
+from analysis.types import Trouble
 from incidents.commands import audit
 from incidents.commands import service as services
 from incidents.lifecycle import Severity, State
-from incidents.models import SavedView, TimelineEvent
+from incidents.models import Incident, SavedView, TimelineEvent
 from incidents.permissions import Role
 from remediation.models import Runbook
+from tests.e2e import seed_investigations
 from tests.e2e.seed_foretold import foretold
 from tests.factories import analysis, remediation
 from tests.factories import incidents as make
@@ -117,7 +118,7 @@ def settle(about: Any, story: str) -> Any:
     return analysis.settled(about, summary=story)
 
 
-def waiting(who: dict[str, User]) -> None:
+def waiting(who: dict[str, User]) -> Incident:
     """The showpiece: critical, awaiting approval, with everything on the page."""
     remediation.policy()
     about = remediation.with_story(owner=who["responder"])
@@ -132,6 +133,7 @@ def waiting(who: dict[str, User]) -> None:
         age_s=60,
         by=who["responder"],
     )
+    return about
 
 
 def second_question(who: dict[str, User]) -> None:
@@ -241,36 +243,8 @@ def others(who: dict[str, User]) -> None:
         title="search: no answer from eu-1", about=make.service("search"), state=State.ANALYSING
     )
     analysis.anomaly(running, by=analysis.detector("cpu eu"), value=0.97, low=0.1, high=0.5)
-    run = analysis.investigation(
-        running,
-        state=Investigation.State.RUNNING,
-        stage="Testing hypotheses",
-        outcome="",
-        summary="",
-        finished_at=None,
-    )
-    analysis.evidence(run, 1, summary="cpu of search rose from 31 % to 97 %")
-    stuck = make.incident(
-        title="inventory: stock counts drift",
-        about=make.service("inventory"),
-        severity=Severity.MEDIUM,
-        state=State.NO_SAFE_ACTION,
-        age_s=7300,
-    )
-    blind = analysis.investigation(
-        stuck,
-        outcome=Outcome.INCONCLUSIVE,
-        summary="The logs of inventory are missing since 02:10, and no other signal moved.",
-        open_questions=["Ask Loki for the logs of inventory once it answers again."],
-    )
-    analysis.evidence(
-        blind,
-        1,
-        tool="log_templates",
-        status="error",
-        coverage=0.0,
-        summary="Loki did not answer within 10 s",
-    )
+    seed_investigations.running(running, who)
+    stuck = seed_investigations.abstaining()
     make.event(
         stuck,
         TimelineEvent.Kind.PLAN,
@@ -369,12 +343,15 @@ def calls(who: dict[str, User]) -> None:
 def fill(url: str) -> None:
     who = people()
     sources(url)
-    waiting(who)
+    story = waiting(who)
     second_question(who)
     acted(who, State.EXECUTING, "unknown")
     acted(who, State.VERIFYING, "verifying")
     others(who)
     foretold()
+    seed_investigations.cancelled(who)
+    seed_investigations.by_a_model()
+    seed_investigations.shared(story)
     history(who)
     book(who)
     judged(who)

@@ -38,6 +38,9 @@ def settle(
         reasoner=found.reasoner,
         prompt_version=found.prompt_version,
         summary=settlement.summary,
+        narrative=found.narrative,
+        second_opinion=found.second_opinion[:400],
+        ended=found.ended,
         open_questions=list(settlement.open_questions),
         usage=dict(found.usage),
     )

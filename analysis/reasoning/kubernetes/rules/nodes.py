@@ -21,7 +21,7 @@ def _condition(node: Thing, kind: str) -> Json:
 
 
 def is_node_ready(node: Thing) -> bool:
-    return str(_condition(node, "Ready").get("status", "True")) == "True"
+    return _condition(node, "Ready").get("status") in {"True", None}
 
 
 def _ready_line(node: Thing) -> str:

@@ -22,7 +22,12 @@ _STOPS = {
     Ends.UNHEARD_OF: "went_for_a_walk",
 }
 _MAX_MARKS = 4
-_CODES = {401: "authentication_error", 402: "billing_error", 429: "rate_limit_error"}
+_CODES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "billing_error",
+    429: "rate_limit_error",
+}
 
 
 @dataclass

@@ -16,7 +16,12 @@ from tests.fakes.event_stream import Event, respond
 from tests.fakes.model_script import Ends, Said, Wire, failure, halves, loose_object
 
 Item = dict[str, Any]
-_CODES = {401: "invalid_api_key", 402: "billing_hard_limit_reached", 429: "rate_limit_exceeded"}
+_CODES = {
+    400: "invalid_value",
+    401: "invalid_api_key",
+    402: "billing_hard_limit_reached",
+    429: "rate_limit_exceeded",
+}
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 Cross-validation never trains on the storm it judges. `by service` also never trains on a fault of
 the same service (all replicas), which is nearest to services not seen; `random` is plain 10-fold.
-Both are repeated over shuffles. Temperatures are fitted on inner out-of-fold predictions of the
+Both are repeated over shuffles. Calibration is fitted on inner out-of-fold predictions of the
 training part only.
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 import analysis.reasoning.rootcause as engine
 from analysis.reasoning.rootcause.storms import diagnose, fault_type, posterior
 from benchmarks.rca.folder import folders, load
-from benchmarks.rca.storm_fit import Labelled, fit_storms, fit_temperature, labelled, weights_of
+from benchmarks.rca.storm_fit import Labelled, fit_calibration, fit_storms, labelled, weights_of
 
 Row = dict[str, Any]
 REPEATS = 3
@@ -38,7 +38,7 @@ def main() -> None:
         print(f"{name:20} {summary(rows)}")
         if options.misses and folds == 99:
             _print_misses(rows)
-    fitted = fit_storms(storms, temperature=fit_temperature(out_of_fold(storms)))
+    fitted = fit_storms(storms, **fit_calibration(out_of_fold(storms)))
     if options.write:
         path = Path(engine.__file__).with_name("storm_weights.json")
         path.write_text(json.dumps(fitted, indent=1, sort_keys=True) + "\n")
@@ -76,7 +76,7 @@ def judged(storms: Sequence[Labelled], folds: Sequence[Sequence[int]]) -> list[R
     rows = []
     for fold in folds:
         train = [s for i, s in enumerate(storms) if i not in fold]
-        fitted = fit_storms(train, temperature=fit_temperature(out_of_fold(train)))
+        fitted = fit_storms(train, **fit_calibration(out_of_fold(train)))
         weights = weights_of(fitted)
         for one in (storms[i] for i in fold):
             said = diagnose(one.case, weights)

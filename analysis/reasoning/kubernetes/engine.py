@@ -19,6 +19,7 @@ from analysis.reasoning.kubernetes.rules import (
     storage,
     traffic,
 )
+from analysis.reasoning.kubernetes.victims import excused
 
 _MODULES = (
     startup,
@@ -47,4 +48,13 @@ TOPICS: tuple[tuple[str, tuple[Rule, ...]], ...] = tuple(
 
 def findings(snap: Snapshot) -> list[Finding]:
     """What the rules find, the strongest first; one a rule and object. Deterministic."""
-    return best([finding for rule in RULES for finding in rule.findings(snap)])
+    found = best([finding for rule in RULES for finding in _tried(rule, snap)])
+    return best(excused(snap, found))
+
+
+def _tried(rule: Rule, snap: Snapshot) -> list[Finding]:
+    """An object that no API server would have taken silences one rule, not the rest."""
+    try:
+        return rule.findings(snap)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return []

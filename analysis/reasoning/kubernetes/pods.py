@@ -247,11 +247,12 @@ def troubled_pods(snap: Snapshot) -> Sequence[Thing]:
 
 def logs_of(snap: Snapshot, holder: Thing) -> list[str]:
     """Log lines filed under a workload, its pods, or its service's name."""
-    name = re.escape(holder.name)
-    named = re.compile(rf"(?:^|[/:\s]){name}(?:$|[/:\s]|-[a-z0-9]{{4,10}}\b|-\d+\b)")
+    workload = snap.workload_of(holder) if holder.ref.kind == "Pod" else None
+    names = "|".join(re.escape(t.name) for t in (holder, workload) if t is not None)
+    named = re.compile(rf"(?:^|[/:\s])(?:{names})(?:$|[/:\s]|-[a-z0-9]{{4,10}}\b|-\d+\b)")
     return [
         text
-        for about, texts_ in snap.logs_by_author.items()
+        for about, lines in snap.logs_by_author.items()
         if named.search(about)
-        for text in texts_
+        for text in lines
     ]

@@ -138,8 +138,8 @@ def _merged_items(known: list[Any], others: list[Any]) -> list[Any]:
     by = next((k for k in _NAMED if isinstance(known[0], Mapping) and k in known[0]), None)
     if by is None:
         return known
-    told = {o.get(by): o for o in others if isinstance(o, Mapping)}
-    return [merged(k, told[k.get(by)]) if k.get(by) in told else k for k in known]
+    told = {str(o.get(by)): o for o in others if isinstance(o, Mapping)}
+    return [merged(k, told.get(str(k.get(by)), {})) if isinstance(k, Mapping) else k for k in known]
 
 
 def _namespace(body: Json) -> str:

@@ -18,20 +18,20 @@ CLUES = (
     "restart",  # busy, full and failing at once: it starts anew
     "cpu",
     "cpu_slow",
-    "cpu_memory",
-    "memory",
+    "memory",  # a half where the processor is calm: memory rises for many good reasons
+    "busy_and_full",  # both up, and yet not slow
     "slow",
     "slow_calls",  # slow as the other end sees it: the network between them
     "less_traffic",
     "less_sent",
     "silent",  # sends less and is asked less
-    "failing",
+    "failing",  # with nothing below it that fails or fell silent
+    "slow_traces",  # slow calls it answers or makes inside
     "new_logs",
     "breadth",  # how many kinds of alert
     "explained",  # something it calls, directly or not, is in trouble itself
 )
-_TROUBLE_CPU = 0.7
-_TROUBLE_CALLS = 0.5
+_TROUBLED = 0.3  # of a clue of slow calls, from where on it may explain what a caller shows
 
 
 def clue_table(storm: Storm) -> Vector:
@@ -52,14 +52,15 @@ def clue_table(storm: Storm) -> Vector:
         "restart": own(restarting),
         "cpu": calm * own(cpu),
         "cpu_slow": calm * own(cpu * slow),
-        "cpu_memory": calm * own(cpu * memory),
-        "memory": calm * own(memory),
+        "memory": calm * own(memory) * (1 + cpu) / 2,
+        "busy_and_full": calm * own(cpu * memory * (1 - slow)),
         "slow": calm * own(slow),
         "slow_calls": calm * own(storm.up(S.CALL_LATENCY)) * storm.quantiles,
         "less_traffic": _fall(storm, S.TRAFFIC),
         "less_sent": _fall(storm, S.SENT),
         "silent": silent,
-        "failing": calm * own(failing),
+        "failing": calm * own(failing) * (1 - _below(storm, np.maximum(failing, silent > 0))),
+        "slow_traces": calm * _slow_traces(storm),
         "new_logs": new_logs,
         "breadth": calm * _breadth(storm),
     }
@@ -67,11 +68,11 @@ def clue_table(storm: Storm) -> Vector:
         [
             (silent > 0) * np.minimum(2 * new_logs, 1.0),
             cpu * memory * failing,
-            (clues["cpu"] > 0) * _TROUBLE_CPU,
-            (clues["slow_calls"] > 0.3) * _TROUBLE_CALLS,
+            clues["cpu"] > 0,
+            clues["slow_calls"] > _TROUBLED,
         ]
     )
-    clues["explained"] = _explained(storm, trouble)
+    clues["explained"] = _below(storm, trouble)
     return np.column_stack([clues[name] for name in CLUES])
 
 
@@ -125,13 +126,19 @@ def _new_logs(storm: Storm) -> Vector:
     return np.asarray(np.where(alone, usual, ahead))
 
 
+def _slow_traces(storm: Storm) -> Vector:
+    """Four times as many kinds of slow calls as the replicas have is 1."""
+    ahead = _ahead(storm, np.log2(1 + storm.slow_calls))
+    return np.asarray(np.clip(ahead, 0.0, 2.0) / 2)
+
+
 def _breadth(storm: Storm) -> Vector:
     kinds = [kind for kind in Signal if kind is not Signal.DISK]
     count = np.sum([np.maximum(storm.up(k), storm.down(k)) for k in kinds], axis=0)
     return np.asarray(np.maximum(_ahead(storm, count), 0.0) / 8)
 
 
-def _explained(storm: Storm, trouble: Vector) -> Vector:
+def _below(storm: Storm, trouble: Vector) -> Vector:
     """The worst trouble of anything below the component."""
     worst: dict[str, float] = {}
     for name, value in zip(storm.components, trouble, strict=True):

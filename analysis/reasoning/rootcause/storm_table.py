@@ -114,13 +114,16 @@ def _presence(
 
 
 def _quantiles(alerts: list[CaseAlert], homes: Mapping[str, tuple[int, ...]], size: int) -> Vector:
-    names: list[set[str]] = [set() for _ in range(size)]
+    """Of as many latency metrics as any component has alerts on, at either end of its calls."""
+    names: dict[Signal, list[set[str]]] = {
+        kind: [set() for _ in range(size)] for kind in (Signal.LATENCY, Signal.CALL_LATENCY)
+    }
     for alert in alerts:
-        if signal(alert.name) is Signal.CALL_LATENCY and rises(alert):
+        if (kind := signal(alert.name)) in names and rises(alert):
             for i in homes[alert.component]:
-                names[i].add(alert.name)
-    counts = np.array([float(len(found)) for found in names])
-    return np.asarray(counts / max(counts.max(initial=0.0), 1.0))
+                names[kind][i].add(alert.name)
+    most = max((len(found) for row in names.values() for found in row), default=0)
+    return np.array([len(found) / max(most, 1) for found in names[Signal.CALL_LATENCY]])
 
 
 def _count(alerts: list[CaseAlert], homes: Mapping[str, tuple[int, ...]], size: int) -> Vector:

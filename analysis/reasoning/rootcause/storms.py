@@ -19,7 +19,7 @@ from analysis.types import Case, CaseAlert, Clue, Diagnosis, Suspect
 PATH = "alerts"
 _COOLER_WITHOUT = 0.25  # how much less sure for each kind of alert the storm has none of
 _MIN_CLUE = 0.05
-FAULT_FACTS = ("fuller", "asked_less", "cpu_changed", "taken_over")
+FAULT_FACTS = ("anew_and_idle", "anew", "cut_off_and_relieved", "cut_off")
 
 
 def diagnose(case: Case, weights: StormWeights | None = None) -> Diagnosis:
@@ -85,23 +85,41 @@ def fault_type(
 
 
 def fault_facts(found: Storm, component: int) -> Mapping[str, float]:
-    """What tells apart the faults that silence a component; each in [-1, 1].
+    """What tells apart the faults that silence a component: shares of four ways to be silent.
 
-    A pod that was started anew fills memory its replicas do not; one that is gone for long is
-    asked less; the replicas of one that is cut off take over, and suffer when packets are spoilt.
+    A pod that started anew fills memory its replicas do not, and one that stays away is asked less
+    meanwhile; replicas take over from one that is cut off, unless they suffer too.
     """
     replicas = list(found.replicas[component])
     memory = found.up(Signal.MEMORY)
-    traffic = found.sign(Signal.TRAFFIC) + found.sign(Signal.CALL_TRAFFIC)
     others = float(memory[replicas].mean()) if replicas else 0.0
-    cpu = np.maximum(found.up(Signal.CPU), found.down(Signal.CPU))
-    taken_over = float(np.clip(traffic[replicas].mean(), -1.0, 1.0)) if replicas else 0.0
-    return {
-        "fuller": float(memory[component]) * (1.0 - others),
-        "asked_less": float(found.down(Signal.TRAFFIC)[component]),
-        "cpu_changed": float(cpu[component]),
-        "taken_over": taken_over,
-    }
+    anew = float(memory[component]) * (1.0 - others)
+    idle = float(found.down(Signal.TRAFFIC)[component])
+    traffic = found.sign(Signal.TRAFFIC) + found.sign(Signal.CALL_TRAFFIC)
+    relieved = float(bool(replicas) and float(traffic[replicas].mean()) > 0)
+    shares = (anew * idle, anew * (1 - idle), (1 - anew) * relieved, (1 - anew) * (1 - relieved))
+    return dict(zip(FAULT_FACTS, shares, strict=True))
+
+
+# The alerts a clue is made of, for its reader; the others are made of all, of logs or of calls.
+_MADE_OF: dict[str, tuple[Signal, ...]] = {
+    "restart": (Signal.CPU, Signal.MEMORY, Signal.SUCCESS, Signal.CALL_SUCCESS, Signal.RECEIVED),
+    "cpu": (Signal.CPU,),
+    "cpu_slow": (Signal.CPU, Signal.LATENCY),
+    "memory": (Signal.MEMORY,),
+    "busy_and_full": (Signal.CPU, Signal.MEMORY),
+    "slow": (Signal.LATENCY,),
+    "slow_calls": (Signal.CALL_LATENCY,),
+    "less_traffic": (Signal.TRAFFIC,),
+    "less_sent": (Signal.SENT,),
+    "silent": (Signal.SENT, Signal.TRAFFIC, Signal.CALL_TRAFFIC),
+    "failing": (Signal.SUCCESS, Signal.CALL_SUCCESS, Signal.ERRORS),
+}
+_IN_WORDS = {
+    "new_logs": "{templates:.0f} alerting log templates",
+    "slow_traces": "{calls:.0f} kinds of slow calls",
+    "explained": "something it calls is in trouble itself",
+}
 
 
 def _clues(
@@ -109,11 +127,19 @@ def _clues(
 ) -> tuple[Clue, ...]:
     name = found.components[component]
     own = [a for a in alerts if a.component == name and a.kind == "metric"]
-    said = ", ".join(sorted({f"{a.name} {'up' if rises(a) else 'down'}" for a in own}))
     replicas = len(found.replicas[component])
-    beside = f"beside {replicas} replicas" if replicas else "without replicas"
+    peers = f"{replicas} replica{'s' * (replicas > 1)}" if replicas else "all others"
+    counts = {"templates": found.templates[component], "calls": found.slow_calls[component]}
+
+    def detail(feature: str) -> str:
+        if feature in _IN_WORDS:
+            return _IN_WORDS[feature].format(**counts)
+        kinds = _MADE_OF.get(feature, tuple(Signal))
+        said = {f"{a.name} {'up' if rises(a) else 'down'}" for a in own if signal(a.name) in kinds}
+        return f"{', '.join(sorted(said))} (compared with {peers})"
+
     return tuple(
-        Clue(name, feature, float(value), detail=f"{beside}: {said or 'no metric alerts'}")
+        Clue(name, feature, float(value), detail=detail(feature))
         for feature, value in zip(CLUES, row, strict=True)
         if value >= _MIN_CLUE
     )

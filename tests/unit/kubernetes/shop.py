@@ -220,6 +220,7 @@ def _described(shop: Shop, name: str) -> str:
         "  server:",
         f"    Image:          {shop.container(name)['image']}",
         f"    Port:           {PORTS[name]}/TCP",
+        *_described_container(shop.container(name)),
     ]
     if word != "Pending":
         lines += [f"    State:          {state}"]
@@ -232,9 +233,7 @@ def _described(shop: Shop, name: str) -> str:
             f"    Restart Count:  {shop.restarts.get(name, 0)}",
         ]
     lines += ["Conditions:", "  Type              Status", f"  Ready             {ready}"]
-    lines += (
-        ["Node-Selectors:              <none>"] if "nodeSelector" not in shop.spec(name) else []
-    )
+    lines += _described_spec(shop.spec(name))
     lines += ["Events:", "  Type     Reason            Age   From               Message",
               "  ----     ------            ----  ----               -------"]  # fmt: skip
     lines += [
@@ -243,6 +242,35 @@ def _described(shop: Shop, name: str) -> str:
         if e["name"] == shop.pod(name)
     ]
     return "\n".join(lines)
+
+
+def _described_container(container_: dict[str, Any]) -> list[str]:
+    lines = []
+    for kind in ("limits", "requests"):
+        lines += [f"    {kind.title()}:"]
+        lines += [f"      {k}:     {v}" for k, v in container_["resources"][kind].items()]
+    for kind in ("liveness", "readiness"):
+        port = container_[f"{kind}Probe"]["tcpSocket"]["port"]
+        wait = "delay=0s timeout=1s period=10s #success=1 #failure=3"
+        lines.append(f"    {kind.title()}:      tcp-socket :{port} {wait}")
+    lines.append("    Environment:")
+    for one in container_["env"]:
+        to = one.get("valueFrom", {}).get("secretKeyRef")
+        told = f"<set to the key '{to['key']}' in secret '{to['name']}'>" if to else one["value"]
+        lines.append(f"      {one['name']}:  {told}{'  Optional: false' if to else ''}")
+    return lines
+
+
+def _described_spec(spec: dict[str, Any]) -> list[str]:
+    chosen = ",".join(f"{k}={v}" for k, v in spec.get("nodeSelector", {}).items())
+    lines = ["Volumes:"] if spec.get("volumes") else []
+    for volume in spec.get("volumes", []):
+        lines += [
+            f"  {volume['name']}:",
+            "    Type:       PersistentVolumeClaim (a reference to a PersistentVolumeClaim)",
+            f"    ClaimName:  {volume['persistentVolumeClaim']['claimName']}",
+        ]
+    return [*lines, f"Node-Selectors:              {chosen or '<none>'}"]
 
 
 Fault = Callable[[Shop], None]

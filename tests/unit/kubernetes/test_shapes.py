@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analysis.reasoning.kubernetes.diagnosis import diagnose_kubernetes
-from analysis.reasoning.kubernetes.engine import RULES, findings
+from analysis.reasoning.kubernetes.engine import RULES, _tried, findings
+from analysis.reasoning.kubernetes.findings import Fault, Hit, Rule
+from analysis.reasoning.kubernetes.model import Snapshot
 from analysis.reasoning.kubernetes.reading import of_objects, snapshot
 from analysis.reasoning.kubernetes.tables import rows
 from analysis.types import Case
@@ -52,7 +54,21 @@ def test_a_mangled_snapshot_never_raises(name: str, chance: random.Random) -> No
     events = told.pop("events", None) if isinstance(told, dict) else None
     rest = told if isinstance(told, dict) else {}
     lines = [e for e in events or () if isinstance(e, dict)] if isinstance(events, list) else []
-    findings(snapshot(rest, lines))
+    snap = snapshot(rest, lines)
+    for rule in RULES:  # one by one: together, one that fails is left out
+        rule.findings(snap)
+    findings(snap)
+
+
+def test_an_object_no_server_would_take_silences_one_rule_alone() -> None:
+    snap = read(fixture("out_of_memory").fires)
+    failing = Rule("fails", Fault.UNKNOWN, "Pods", 1.0, _fails)
+    assert _tried(failing, snap) == []
+    assert findings(snap)[0].rule == "out_of_memory"
+
+
+def _fails(_: Snapshot) -> Iterator[Hit]:
+    raise TypeError
 
 
 def every(told: dict[str, Any]) -> list[dict[str, Any]]:

@@ -195,6 +195,50 @@ def dns(shop: Shop) -> None:
     shop.checks = {f"{n}:{p}": "could not resolve host" for n, p in PORTS.items()}
 
 
+@fault("crash_loop", "app/mysql")
+def database_crashes_and_its_clients_with_it(shop: Shop) -> None:
+    for name in ("catalog", "mysql", "payment"):
+        shop.bring_down(name, "CrashLoopBackOff", 6)
+        shop.last[name] = ("Error", 1)
+
+
+@fault("probe", "app/cart")
+def killed_by_its_probe(shop: Shop) -> None:
+    shop.bring_down("cart", "CrashLoopBackOff", 6)
+    shop.last["cart"] = ("Error", 137)
+    shop.warn("cart", "Unhealthy", "Liveness probe failed: command timed out after 1s")
+    shop.warn("cart", "Killing", "Container server failed liveness probe, will be restarted")
+
+
+@fault("config", "app/checkout")
+def variable_gone(shop: Shop) -> None:
+    del shop.container("checkout")["env"][2]
+    shop.bring_down("checkout", "CrashLoopBackOff", 6)
+    shop.last["checkout"] = ("Error", 2)
+    shop.logs["checkout"] = ['panic: environment variable "PAYMENT_ADDR" not set']
+
+
+@fault("routing", "app/cart")
+def service_gone(shop: Shop) -> None:
+    del shop.services["cart"]
+    for name in ("frontend", "checkout"):
+        shop.logs[name] = ["dial tcp: lookup cart on 10.96.0.10:53: no such host"]
+
+
+@fault("storage", "app/mysql")
+def claim_names_no_class(shop: Shop) -> None:
+    claim = {"name": "data", "persistentVolumeClaim": {"claimName": "mysql-data"}}
+    shop.spec("mysql")["volumes"] = [claim]
+    shop.bring_down("mysql", "Pending")
+    message = "0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims."
+    shop.warn("mysql", "FailedScheduling", message)
+    shop.tables["pvc"] = (
+        "NAMESPACE   NAME         STATUS    VOLUME   CAPACITY   ACCESS MODES   STORAGECLASS   AGE\n"
+        "shop        mysql-data   Pending                                      gone           20m"
+    )
+    shop.tables["storageclasses"] = "NAME       PROVISIONER\nstandard   rancher.io/local-path"
+
+
 def case_of(shop: Shop) -> Case:
     return Case(id="c", candidates=ids(shop), kubernetes=collected(shop), events=shop.events)
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis.reasoning import rootcause
 from analysis.reasoning.rootcause.storms import diagnose
 from analysis.types import Case, CaseAlert
 
@@ -99,6 +100,20 @@ def test_the_one_that_differs_from_its_replicas_is_the_cause(
 
 def test_the_metrics_of_the_cause_are_named_with_the_telling_one_first() -> None:
     assert diagnose(case(BUSY)).metrics[0] == ("till-1", "cpu_usage")
+
+
+def test_a_clue_says_which_alerts_it_is_made_of_and_what_they_are_compared_with() -> None:
+    clues = {clue.feature: clue for clue in diagnose(case(BUSY)).suspects[0].clues}
+    assert clues["cpu"].detail == "cpu_usage up (compared with 1 replica)"
+    assert "cpu_usage up, dest_p50 up" in clues["cpu_slow"].detail
+    logs = {clue.feature: clue for clue in diagnose(case(KILLED)).suspects[0].clues}
+    assert logs["new_logs"].detail == "5 alerting log templates"
+
+
+def test_a_storm_without_series_is_reasoned_about_by_its_alerts() -> None:
+    said = rootcause.diagnose(case(BUSY))
+    assert said.evidence_path == "alerts"
+    assert said.suspects[0].component == "till-1"
 
 
 def test_alerts_that_all_have_blame_nobody() -> None:

@@ -11,6 +11,7 @@ from analysis.reasoning.kubernetes.pods import (
     holders,
     is_troubled,
     items_of,
+    logs_of,
     part_of,
     pod_spec,
     states,
@@ -19,6 +20,13 @@ from analysis.reasoning.kubernetes.pods import (
 )
 
 _NOT_FOUND = re.compile(r'(configmaps?|secrets?) "([^"]+)" not found', re.IGNORECASE)
+_UNSET = re.compile(
+    r"(?:environment variable|env var(?:iable)?)s?[:\s]+[\"'`]?([A-Z][A-Z0-9_]{2,})[\"'`]?\s+"
+    r"(?:is |was )?(?:not set|not defined|missing|required|unset|empty|must be set)"
+    r"|(?:missing|required|unset) (?:required )?(?:environment variable|env var(?:iable)?)s?[:\s]+"
+    r"[\"'`]?([A-Z][A-Z0-9_]{2,})",
+    re.IGNORECASE,
+)
 _NO_KEY = re.compile(
     r"couldn't find key (\S+) in (ConfigMap|Secret) (?:[\w.-]+/)?([\w.-]+)"
     r"|references non-existent (?:config|secret) key: (\S+)",
@@ -168,10 +176,27 @@ def _refused(snap: Snapshot, holder: Thing, pattern: re.Pattern[str]) -> str:
     return next((e.line for e in events if pattern.search(e.message)), "")
 
 
+@rule(Fault.CONFIG, "Define Environment Variables for a Container")
+def variable_missing(snap: Snapshot) -> Iterator[Hit]:
+    """A container logs that a variable is not set, and its spec does not set it."""
+    for holder in holders(snap):
+        known = {str(v.get("name")) for c in containers(holder) for v in items_of(c, "env")}
+        taken = any(items_of(c, "envFrom") for c in containers(holder))
+        for text in logs_of(snap, holder):
+            found = _UNSET.search(text)
+            name = next((w for w in found.groups() if w), "") if found else ""
+            if not name or name in known or taken or not containers(holder):
+                continue
+            second = f"{holder.ref} sets {', '.join(sorted(known)) or 'no variable'}"
+            yield Hit(about(snap, holder), (text, second), f"{holder.name} lacks {name}")
+            break
+
+
 RULES = (
     config_map_missing,
     secret_missing,
     config_key_missing,
     secret_key_missing,
     service_account_missing,
+    variable_missing,
 )

@@ -50,7 +50,9 @@ def scheduler_down(snap: Snapshot) -> Iterator[Hit]:
     if down:
         second = status_line(silent[0]) if silent else "it places no new pods"
         yield Hit(down[1], (down[0], second), "kube-scheduler is down", CAUSE if silent else 0.9)
-    elif silent and len(silent) == len([p for p in snap.of("Pod") if is_pending(p)]):
+    elif (
+        snap.events and silent and len(silent) == len([p for p in snap.of("Pod") if is_pending(p)])
+    ):
         named = [p for p in silent if p.text("spec", "schedulerName") in {"", "default-scheduler"}]
         for pod in named[:1]:
             facts = status_line(pod), f"{pod.ref} has no FailedScheduling or Scheduled event"

@@ -39,6 +39,32 @@ _STORE = re.compile(
     r"mysql|maria|postgres|mongo|redis|valkey|cassandra|etcd|elastic|\bdb\b|-db\b|database|sql",
     re.IGNORECASE,
 )
+_ENGINES = (  # what it is called, and words only its errors use
+    (
+        re.compile("mysql|maria|percona", re.IGNORECASE),
+        re.compile(
+            r"mysql|\bError \d{4}\b|Access denied for user|read-only option|"
+            r"Too many connections",
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        re.compile("postgres|pg", re.IGNORECASE),
+        re.compile(
+            "postgres|FATAL:|pq:|remaining connection slots|too many clients"
+            "|password authentication failed|read-only transaction",
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        re.compile("redis|valkey", re.IGNORECASE),
+        re.compile("redis|NOAUTH|WRONGPASS|READONLY You|max number of clients", re.IGNORECASE),
+    ),
+    (
+        re.compile("mongo", re.IGNORECASE),
+        re.compile("mongo|SCRAM|not (?:master|primary)|Authentication failed", re.IGNORECASE),
+    ),
+)
 _SECRETISH = re.compile(r"PASS|PWD|USER|CREDENTIAL|TOKEN|SECRET|DSN|AUTH", re.IGNORECASE)
 
 
@@ -53,7 +79,15 @@ def _stores_of(snap: Snapshot, client: Thing, text: str) -> list[Thing]:
     services = [s for h in hosts if (s := service_named(snap, h, client.namespace))]
     found = [w for s in services for w in of_service(snap, s) if _is_store(w)]
     every = found or [h for h in holders(snap) if _is_store(h) and h is not client]
-    return sorted(every, key=lambda t: t.name not in text)
+    return sorted(every, key=lambda t: (t.name not in text, not _speaks(t, text), t.name))
+
+
+def _speaks(store: Thing, text: str) -> bool:
+    """Whether the words of an error are those of this kind of database."""
+    images = " ".join(str(c.get("image")) for c in containers(store))
+    return any(
+        words.search(text) and kind.search(f"{store.name} {images}") for kind, words in _ENGINES
+    )
 
 
 def _clients(snap: Snapshot, pattern: re.Pattern[str]) -> Iterator[tuple[Thing, str, Thing | None]]:

@@ -21,7 +21,7 @@ def _condition(node: Thing, kind: str) -> Json:
 
 
 def is_node_ready(node: Thing) -> bool:
-    return _condition(node, "Ready").get("status") in {"True", None}
+    return str(_condition(node, "Ready").get("status", "True")) == "True"
 
 
 def _ready_line(node: Thing) -> str:

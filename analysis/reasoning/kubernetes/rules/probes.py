@@ -19,7 +19,12 @@ from analysis.reasoning.kubernetes.pods import (
 
 PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 _ACTIONS = ("httpGet", "tcpSocket", "grpc")
-_FAILS = re.compile(r"(liveness|readiness|startup) probe (?:failed|errored)", re.IGNORECASE)
+_FAILS = re.compile(
+    r"(?P<kind>liveness|readiness|startup) probe (?:failed|errored)"
+    r"|failed (?P<killed>liveness|startup) probe",
+    re.IGNORECASE,
+)
+_ENDED = frozenset({None, 0, 2, 137, 143})  # how a container ends that was told to, or killed
 _HASTY_S = 5
 _PROTOCOL = re.compile(
     r"server gave HTTP response to HTTPS client|malformed HTTP|unsupported protocol"
@@ -70,7 +75,7 @@ def _failing(snap: Snapshot, holder: Thing) -> Iterator[tuple[Thing, str, str]]:
         events = [e for e in snap.events_of(pod) if _FAILS.search(e.message)]
         for event in reversed(events):
             found = _FAILS.search(event.message)
-            kind = found[1].lower() if found else ""
+            kind = (found["kind"] or found["killed"]).lower() if found else ""
             # Ready again and never restarted: start-up noise.
             if not is_ready(pod) or (kind != "readiness" and restarts):
                 yield pod, kind, event.line
@@ -163,7 +168,7 @@ def probe_fails(snap: Snapshot) -> Iterator[Hit]:
     """
     for holder in holders(snap):
         for pod, kind, line in _failing(snap, holder):
-            crashed = any(s.last_exit_code not in {None, 0, 137, 143} for s in states(pod))
+            crashed = any(s.last_exit_code not in _ENDED for s in states(pod))
             facts = line, status_line(pod)
             yield Hit(
                 about(snap, pod),

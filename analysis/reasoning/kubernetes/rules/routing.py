@@ -60,9 +60,11 @@ def selector_matches_no_pod(snap: Snapshot) -> Iterator[Hit]:
     for service in snap.of("Service"):
         asked = selector(service)
         addresses = snap.addresses(service)
-        if not asked or addresses or not carriers:
+        if not asked or addresses or not carriers or _pods_for(snap, service):
             continue
         same = [c for c in carriers if c.namespace in {service.namespace, ""}]
+        if addresses is None:  # then only labels that are known in full tell
+            same = [c for c in same if c.part("spec", "template", "metadata", "labels")]
         if any(selects(asked, template_labels(c)) for c in same):
             continue
         near = [c for c in same if _is_near(service, c, asked)]
@@ -140,7 +142,7 @@ def protocol_wrong(snap: Snapshot) -> Iterator[Hit]:
                     str(p.get("protocol") or "TCP")
                     for p in ports(holder)
                     if port.get("targetPort", port.get("port"))
-                    in {p.get("containerPort"), p.get("name")}
+                    in (p.get("containerPort"), p.get("name"))
                 }
                 if opened and protocol not in opened:
                     facts = (

@@ -41,7 +41,8 @@ def _labels(node: Thing) -> dict[str, str]:
 
 def _matches(expression: Json, labels: Mapping[str, str]) -> bool:
     key, operator = str(expression.get("key")), str(expression.get("operator"))
-    values = [str(v) for v in expression.get("values") or ()]
+    told = expression.get("values")
+    values = [str(v) for v in told] if isinstance(told, list) else []
     found = labels.get(key)
     if operator == "In":
         return found in values

@@ -28,6 +28,7 @@ _NO_SUCH = re.compile(
     r"|permission denied: unknown|: not found"
 )
 _NOT_FOUND = frozenset({126, 127, 128})
+_PROBED = re.compile(r"(?:liveness|startup) probe", re.IGNORECASE)
 _IN_USE = re.compile(r"address already in use|EADDRINUSE|bind: .*in use", re.IGNORECASE)
 
 
@@ -47,7 +48,7 @@ def _container(snap: Snapshot, pod: Thing, name: str) -> dict[str, object]:
 
 @rule(Fault.OOM, "Assign Memory Resources to Containers and Pods")
 def out_of_memory(snap: Snapshot) -> Iterator[Hit]:
-    """A container was killed with `OOMKilled`, and it has a memory limit or died with code 137.
+    """A container was killed with `OOMKilled`; joined with its limit, exit code or restarts.
 
     It must still restart or be unready: a kill long ago that it recovered from is history.
     """
@@ -57,8 +58,10 @@ def out_of_memory(snap: Snapshot) -> Iterator[Hit]:
             if "OOMKilled" not in reasons or (state.is_ready and state.restarts < 2):
                 continue
             limits = part_of(_container(snap, pod, state.container), "resources", "limits")
-            limit = limits.get("memory")
-            second = f"memory limit {limit}" if limit else "exit code 137: killed by the kernel"
+            second = f"memory limit {limits.get('memory')}"
+            if not limits.get("memory"):
+                code = state.last_exit_code if state.exit_code is None else state.exit_code
+                second = f"exit code {code}" if code is not None else f"restarts {state.restarts}"
             yield Hit(
                 about(snap, pod),
                 (f"{pod.ref} {state.line}", f"container {state.container}: {second}"),
@@ -120,8 +123,15 @@ def crash_loop(snap: Snapshot) -> Iterator[Hit]:
                 about(snap, pod),
                 (status_line(pod), f"container {state.container}: {second}"),
                 f"{state.container} of {pod.name} ends again and again",
-                STATE if state.last_exit_code != 0 else SYMPTOM,
+                SYMPTOM if state.last_exit_code == 0 or _is_killed(snap, pod, state) else STATE,
             )
+
+
+def _is_killed(snap: Snapshot, pod: Thing, state: ContainerState) -> bool:
+    """The kubelet ended it for a probe: then the probe's rules say more."""
+    told = (e.message for e in snap.events_of(pod, "Unhealthy", "Killing"))
+    probed = any(_PROBED.search(message) for message in told)
+    return probed and state.last_exit_code in {None, 2, 137, 143}
 
 
 def _ended_badly(state: ContainerState) -> bool:
@@ -151,11 +161,11 @@ def containers_share_port(snap: Snapshot) -> Iterator[Hit]:
     Containers of a pod share one network: the second to bind gets *address already in use*.
     """
     for holder in holders(snap):
-        taken: dict[tuple[object, str], str] = {}
+        taken: dict[tuple[str, str], str] = {}
         for container in containers(holder):
             name = str(container.get("name"))
             for port in items_of(container, "ports"):
-                key = port.get("containerPort"), str(port.get("protocol") or "TCP")
+                key = str(port.get("containerPort")), str(port.get("protocol") or "TCP")
                 other = taken.setdefault(key, name)
                 if other == name:
                     continue

@@ -9,6 +9,7 @@ from analysis.reasoning.kubernetes.model import Ref, Snapshot
 
 CAUSE = 1.0  # two facts that contradict each other: what was configured cannot work
 STATE = 0.75  # a state of trouble, confirmed by a second fact; why may lie elsewhere
+UNFELT = 0.6  # a contradiction that nobody seems to suffer from: it may have stood there for long
 SYMPTOM = 0.45  # trouble that something else may have brought
 HINT = 0.2  # only counted
 

@@ -10,6 +10,11 @@ from analysis.reasoning.kubernetes.model import Json, Ref, Snapshot, Thing, temp
 from analysis.reasoning.kubernetes.quantities import quantity
 
 _OVER = frozenset({"Completed", "Succeeded", "Terminating"})
+_FAILURE = re.compile(
+    r"refused|timed? ?out|unavailable|reset|unreachable|deadline|no such host|not resolve"
+    r"|not known|name resolution|forbidden|\bfail",
+    re.IGNORECASE,
+)
 RUNNING = ("Deployment", "StatefulSet", "DaemonSet")
 
 
@@ -243,6 +248,17 @@ def env(thing: Thing) -> Iterator[tuple[str, str, str]]:
 
 def troubled_pods(snap: Snapshot) -> Sequence[Thing]:
     return [p for p in snap.of("Pod") if not is_ready(p) and not is_over(p)]
+
+
+def is_felt(snap: Snapshot, holder: Thing) -> bool:
+    """Whether anybody suffers: its pods are short, it logs failures, or others name it."""
+    if is_troubled(snap, holder):
+        return True
+    workload = snap.workload_of(holder) if holder.ref.kind == "Pod" else None
+    name = re.escape((workload or holder).name)
+    named = re.compile(rf"(?<![\w-]){name}(?![\w-])")
+    told = ((f"{x.about} {x.text}", x.text) for x in (*snap.checks, *snap.logs))
+    return any(_FAILURE.search(text) and named.search(where) for where, text in told)
 
 
 def logs_of(snap: Snapshot, holder: Thing) -> list[str]:

@@ -50,7 +50,9 @@ def _pod(row: Row) -> dict[str, Any]:
     phase = word if word in _FINE else "Pending" if word.startswith("Init:") else ""
     ready, wanted = _fraction(row.get("READY"))
     node = row.get("NODE", "")
+    usage = _known(cpu=row.get("CPU(CORES)"), memory=row.get("MEMORY(BYTES)"))
     status = _known(
+        usage=usage,
         phase=phase,
         printed=word,
         printedReady=ready,

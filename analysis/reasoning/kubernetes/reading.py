@@ -100,6 +100,7 @@ class _Found:
                 self.events += [e for e in [_event(row)] if e]
             elif of:
                 self.add(printed(of, row))
+                self.listed.add(of)
         if kind and not str(value).lower().startswith("error"):
             self.listed.add(kind)
 

@@ -42,8 +42,9 @@ def _rows_of_text(lines: Iterable[str]) -> list[dict[str, str]]:
         text = line.rstrip()
         if not text:
             continue
-        if _HEADER.match(text) and text == text.upper():
-            header = _header(text)
+        plain = re.sub(r"\(\w+\)", "", text)  # `kubectl top` prints CPU(cores)
+        if _HEADER.match(plain) and plain == plain.upper():
+            header = _header(text.upper())
         elif header:
             found.append(_cells(text, header))
     return found

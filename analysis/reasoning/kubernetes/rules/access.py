@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from analysis.reasoning.kubernetes.findings import CAUSE, Fault, Hit, rule
+from analysis.reasoning.kubernetes.findings import CAUSE, UNFELT, Fault, Hit, rule
 from analysis.reasoning.kubernetes.model import Ref, Snapshot, Thing
 from analysis.reasoning.kubernetes.pods import (
     about,
@@ -31,7 +31,7 @@ _EXPIRED = re.compile(
 )
 
 
-@rule(Fault.ACCESS, "Using RBAC Authorization")
+@rule(Fault.ACCESS, "Using RBAC Authorization", UNFELT)
 def permission_missing(snap: Snapshot) -> Iterator[Hit]:
     """A workload logs that its service account may not do something, and it runs as that account.
 
@@ -50,6 +50,7 @@ def permission_missing(snap: Snapshot) -> Iterator[Hit]:
                 (*about(snap, holder), ref),
                 (text, second),
                 f"{account} may not {found['verb']} {found['what']}",
+                CAUSE if is_troubled(snap, holder) else None,
             )
             break
 

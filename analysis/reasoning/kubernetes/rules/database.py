@@ -26,8 +26,7 @@ _DENIED = re.compile(
 )
 _TOO_MANY = re.compile(
     r"too many (?:connections|clients)|remaining connection slots|max(?:imum)? (?:number of )?"
-    r"(?:client|connection)s? (?:limit )?reached|ERROR 1040|connection pool (?:exhausted|timeout)"
-    r"|max_connections",
+    r"(?:client|connection)s? (?:limit )?reached|ERROR 1040|connection pool (?:exhausted|timeout)",
     re.IGNORECASE,
 )
 _READ_ONLY = re.compile(

@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Iterator
 
-from analysis.reasoning.kubernetes.findings import CAUSE, STATE, Fault, Hit, rule
+from analysis.reasoning.kubernetes.findings import CAUSE, STATE, UNFELT, Fault, Hit, rule
 from analysis.reasoning.kubernetes.model import (
     Json,
     Ref,
@@ -18,6 +18,7 @@ from analysis.reasoning.kubernetes.pods import (
     about,
     env,
     holders,
+    is_felt,
     is_ready,
     items_of,
     logs_of,
@@ -94,14 +95,7 @@ def _is_near(service: Thing, carrier: Thing, asked: dict[str, str]) -> bool:
     return named or (met > 0 and met == len(asked) - 1)
 
 
-def _is_met(snap: Snapshot, service: Thing) -> bool:
-    """Somebody logs or a check says that this Service does not answer."""
-    named = re.compile(rf"(?<![\w-]){re.escape(service.name)}(?![\w-])")
-    told = ((f"{x.about} {x.text}", x.text) for x in (*snap.checks, *snap.logs))
-    return any(named.search(where) and _CUT.search(text) for where, text in told)
-
-
-@rule(Fault.ROUTING, "Service", 0.9)
+@rule(Fault.ROUTING, "Service", UNFELT)
 def target_port_wrong(snap: Snapshot) -> Iterator[Hit]:
     """A Service sends to a port that no container behind it declares, by number or by name.
 
@@ -125,10 +119,11 @@ def target_port_wrong(snap: Snapshot) -> Iterator[Hit]:
             chain = (service.ref, *about(snap, same[0]))
             is_named = not str(target).isdigit()
             summary = f"{service.name} sends to port {target}, which nobody opens"
-            yield Hit(chain, facts, summary, CAUSE if is_named or _is_met(snap, service) else None)
+            felt = is_named or is_felt(snap, service) or is_felt(snap, same[0])
+            yield Hit(chain, facts, summary, CAUSE if felt else None)
 
 
-@rule(Fault.ROUTING, "Service")
+@rule(Fault.ROUTING, "Service", UNFELT)
 def protocol_wrong(snap: Snapshot) -> Iterator[Hit]:
     """A Service forwards UDP to a port its containers open for TCP, or the other way round."""
     for service in snap.of("Service"):
@@ -150,7 +145,9 @@ def protocol_wrong(snap: Snapshot) -> Iterator[Hit]:
                         f"{holder.ref} opens it for {', '.join(sorted(opened))}",
                     )
                     chain = (service.ref, *about(snap, holder))
-                    yield Hit(chain, facts, f"{service.name} forwards {protocol}")
+                    felt = is_felt(snap, service) or is_felt(snap, holder)
+                    summary = f"{service.name} forwards {protocol}"
+                    yield Hit(chain, facts, summary, CAUSE if felt else None)
 
 
 def addresses(holder: Thing) -> Iterator[tuple[str, str, int | None]]:
@@ -175,7 +172,7 @@ def service_named(snap: Snapshot, host: str, namespace: str) -> Thing | None:
     return snap.find("Service", parts[0], parts[1] if len(parts) > 1 else namespace)
 
 
-@rule(Fault.ROUTING, "DNS for Services and Pods", 0.6)
+@rule(Fault.ROUTING, "DNS for Services and Pods", UNFELT)
 def address_names_no_service(snap: Snapshot) -> Iterator[Hit]:
     """A host in the environment looks like a Service's, and no Service of that name is there.
 
@@ -227,7 +224,7 @@ def _is_host(name: str, host: str, port: int | None) -> bool:
     )
 
 
-@rule(Fault.ROUTING, "Service")
+@rule(Fault.ROUTING, "Service", UNFELT)
 def address_has_wrong_port(snap: Snapshot) -> Iterator[Hit]:
     """An address in the environment names a Service that is there, and a port it does not have."""
     for holder in holders(snap):
@@ -253,7 +250,9 @@ def address_has_wrong_port(snap: Snapshot) -> Iterator[Hit]:
                 f"{holder.ref} env {name}={host}:{port}",
                 f"{service.ref} ports {', '.join(map(str, sorted(known)))}",
             )
-            yield Hit(culprit, facts, f"{holder.name} calls {host} on port {port}")
+            felt = is_felt(snap, holder) or is_felt(snap, service)
+            summary = f"{holder.name} calls {host} on port {port}"
+            yield Hit(culprit, facts, summary, CAUSE if felt else None)
 
 
 def _others_say(snap: Snapshot, host: str, port: int, known: set[int]) -> bool:

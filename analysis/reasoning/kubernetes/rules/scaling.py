@@ -125,7 +125,7 @@ def disruption_budget_blocks(snap: Snapshot) -> Iterator[Hit]:
             yield Hit(chain, facts, f"{budget.name} allows no eviction")
 
 
-@rule(Fault.JOB, "Jobs")
+@rule(Fault.JOB, "Jobs", 0.55)
 def job_fails(snap: Snapshot) -> Iterator[Hit]:
     """A Job is `Failed`, and its condition or its pods say why: backoff or deadline exceeded."""
     for job in snap.of("Job"):
@@ -142,7 +142,7 @@ def job_fails(snap: Snapshot) -> Iterator[Hit]:
         owners = [Ref(o.kind, o.name, job.namespace) for o in job.owners]
         if second:
             facts = f"{job.ref} Failed {failed.get('reason') or ''}".strip(), second
-            yield Hit((*owners, job.ref), facts, f"job {job.name} failed", 0.7)
+            yield Hit((*owners, job.ref), facts, f"job {job.name} failed")
 
 
 @rule(Fault.JOB, "CronJob", 0.6)

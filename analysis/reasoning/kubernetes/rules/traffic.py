@@ -134,6 +134,23 @@ def cpu_limit_too_low(snap: Snapshot) -> Iterator[Hit]:
             )
 
 
+@rule(Fault.CPU, "Tools for Monitoring Resources", 0.8)
+def cpu_used_up(snap: Snapshot) -> Iterator[Hit]:
+    """A pod uses as much cpu as its limits allow together, by `kubectl top`."""
+    for pod in snap.of("Pod"):
+        used = quantity(pod.part("status", "usage").get("cpu"))
+        specified = pod if containers(pod) else snap.workload_of(pod)
+        limits = [
+            quantity(part_of(c, "resources", "limits").get("cpu"))
+            for c in (containers(specified) if specified else [])
+        ]
+        known = [limit for limit in limits if limit]
+        if used is None or not known or len(known) < len(limits) or used < 0.9 * sum(known):
+            continue
+        facts = f"{pod.ref} uses {used:g} cores", f"its cpu limits are {sum(known):g} cores"
+        yield Hit(about(snap, pod), facts, f"{pod.name} uses all the cpu it may")
+
+
 @rule(Fault.UNKNOWN, "Debug Running Pods", 0.2)
 def warnings_counted(snap: Snapshot) -> Iterator[Hit]:
     """How many warning events an object has now, whatever they say: never above another rule."""
@@ -149,4 +166,4 @@ def warnings_counted(snap: Snapshot) -> Iterator[Hit]:
         yield Hit(chain, facts, f"{times} warnings about {ref.name}", 0.2 * times / total)
 
 
-RULES = (calls_to_service_fail, cpu_limit_too_low, warnings_counted)
+RULES = (calls_to_service_fail, cpu_limit_too_low, cpu_used_up, warnings_counted)

@@ -27,8 +27,8 @@ from analysis.types import (
 _V = ClaimVerdict
 _WEAK = frozenset({"judgement", "template_spike", "quote", "absence"})
 # Platform states that name a fault by themselves: numbers from which value on, or up to which.
-_FROM = {"disk_of_size": 0.95, "memory_of_limit": 0.95, "restarts_10m": 2.0, "blocked_s": 30.0}
-_UP_TO = {"certificate_days_left": 0.0, "endpoints_ready": 0.0}
+_FROM = {"disk_of_size": 0.95, "memory_of_limit": 0.95, "restarts_10m": 2.0, "deadlocks_10m": 1.0}
+_UP_TO = {"certificate_days_left": 0.0, "dns_resolves": 0.0}
 _WORDS = frozenset(
     {
         "oomkilled",

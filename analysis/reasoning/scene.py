@@ -14,6 +14,7 @@ from analysis.types import (
     ChangeFact,
     Edge,
     IncidentContext,
+    Mechanism,
     Onset,
     State,
     Steady,
@@ -26,6 +27,31 @@ CAUSING = frozenset({"deploy", "config", "flag"})
 SLOWER = 2.0  # a call that takes this many times as long is slow
 SLOWER_S = 0.1  # and this much longer: a quiet call's wiggle is none
 FAILING = 0.05  # more of its calls fail
+
+
+@dataclass(frozen=True)
+class Telling:
+    """A state that names a fault by itself: `value` and worse, `op` saying which way is worse."""
+
+    field: str
+    op: str  # >= | <=
+    value: float
+    mechanism: Mechanism
+    words: str
+
+    def is_met_by(self, state: State) -> bool:
+        try:
+            number = float(state.value)
+        except ValueError:
+            return False
+        return number >= self.value if self.op == ">=" else number <= self.value
+
+
+TELLING = (
+    Telling("certificate_days_left", "<=", 0.0, Mechanism.EXPIRY, "the certificate of {0} ended"),
+    Telling("deadlocks_10m", ">=", 1.0, Mechanism.DB_LOCK, "transactions of {0} lock each other"),
+    Telling("dns_resolves", "<=", 0.0, Mechanism.NETWORK, "the name of {0} has no address"),
+)
 
 
 @dataclass(frozen=True)
@@ -117,13 +143,42 @@ class Scene:
         """Whoever shifted, is only seen as a failing callee, or was found broken by a rule."""
         shifted = [o.entity for o in self.onsets]
         outside = [c for e in dict.fromkeys(shifted) for c in self.hurting_callees(e)]
-        broken = [s.entity for s in self.ledger.facts(State) if s.field.startswith(BROKEN)]
-        return list(dict.fromkeys([*shifted, *outside, *broken]))
+        states = list(self.ledger.facts(State))
+        broken = [s.entity for s in states if s.field.startswith(BROKEN)]
+        told = [s.entity for s in states if any(self.telling(s.entity, t) for t in TELLING)]
+        return list(dict.fromkeys([*shifted, *outside, *broken, *told]))
 
     def broken(self, entity: str) -> list[State]:
         """What rules over the platform's objects found of it, the surest first."""
         found = self.ledger.facts(State)
         return [s for s in found if s.entity == entity and s.field.startswith(BROKEN)]
+
+    def telling(self, entity: str, what: Telling) -> State | None:
+        """The newest state of this field, where it names a fault."""
+        found = [s for s in self.ledger.facts(State) if (s.entity, s.field) == (entity, what.field)]
+        newest = max(found, key=lambda s: s.at, default=None)
+        return newest if newest is not None and what.is_met_by(newest) else None
+
+    def lost_s(self, edge: Edge) -> float:
+        """Seconds by which calls of this edge grew and nobody accounts for; 0 where none can tell.
+
+        Only a callee with server spans of its own can account for anything.
+        """
+        if not edge.self_before_s or not edge.self_during_s:
+            return 0.0
+        grown = edge.latency_during_s - edge.latency_before_s
+        own = max(edge.self_during_s - edge.self_before_s, 0.0)
+        below = [
+            max(e.latency_during_s - e.latency_before_s, 0.0)
+            for e in self.edges
+            if e.src == edge.dst
+        ]
+        return max(grown - own - sum(below), 0.0)
+
+    def is_ours(self, entity: str) -> bool:
+        """Whether we see into it: it is watched, or its own spans are in the traces."""
+        spans = any(e.dst == entity and e.self_before_s + e.self_during_s > 0 for e in self.edges)
+        return spans or self.is_watched(entity)
 
     def is_watched(self, entity: str) -> bool:
         return any(e == entity for e, _ in self.steady) or bool(self.of(entity))

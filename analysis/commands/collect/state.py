@@ -16,6 +16,7 @@ from analysis.types import BROKEN, PlatformObject, Series, State
 _KIND = Connector.Kind
 KINDS = (_KIND.PROMETHEUS, _KIND.KUBERNETES)
 _STATE_S = 60.0
+_CERTIFICATE = "certificate_days_left"  # the metric is the second at which it ends
 _NEAR_LIMIT = 0.9
 # What the platform reports of each service now: field, query, digits.
 _STATES = (
@@ -28,6 +29,8 @@ _STATES = (
         2,
     ),
     ("disk_of_size", "max by (service) (disk_used_bytes / disk_size_bytes)", 2),
+    ("deadlocks_10m", "sum by (service) (increase(pg_stat_database_deadlocks[10m]))", 0),
+    (_CERTIFICATE, "min by (service) (probe_ssl_earliest_cert_expiry)", 2),
 )
 
 
@@ -84,8 +87,10 @@ def _state(series: Series, field: str, digits: int) -> State | None:
     entity = series.labels.get("service", "")
     if not len(there) or not entity:
         return None
-    value = f"{float(series.values[there[-1]]):.{digits}f}"
-    return State(entity=entity, field=field, value=value, at=float(series.times[there[-1]]))
+    number, at = float(series.values[there[-1]]), float(series.times[there[-1]])
+    if field == _CERTIFICATE:
+        number = (number - at) / 86_400
+    return State(entity=entity, field=field, value=f"{number:.{digits}f}", at=at)
 
 
 def _objects(connector: Connector, scope: Scope) -> tuple[list[State], list[str]]:

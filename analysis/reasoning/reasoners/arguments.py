@@ -5,10 +5,11 @@ from collections.abc import Iterator
 
 from airra.lib.quantities import quantity
 from analysis.reasoning.checkers.order import ANY_CHANGE
-from analysis.reasoning.scene import OWN, Scene
+from analysis.reasoning.scene import OWN, SLOWER_S, Scene, Telling
 from analysis.types import BROKEN, ChangeFact, ClaimDraft, Fact, Mechanism, Onset, State, Steady
 
 _HALF = 0.5
+OUTSIDE = frozenset({Mechanism.DEPENDENCY, Mechanism.EXTERNAL})  # it waits for somebody else
 _MAX_AGAINST = 3
 _STATES = {
     "disk": ("disk_of_size", 0.95, "its disk is full"),
@@ -35,6 +36,7 @@ def claims_for(
         *_state_of(scene, entity, signal),
         *_logged(scene, entity),
         *_callee(scene, entity, mechanism),
+        *_lost(scene, entity, mechanism),
         *_load(scene, entity, mechanism),
         *list(_against(scene, entity, mechanism, trigger, shift))[:_MAX_AGAINST],
     ]
@@ -147,6 +149,39 @@ def ruled(scene: Scene, state: State) -> ClaimDraft:
     )
 
 
+def stated(scene: Scene, state: State, telling: Telling) -> ClaimDraft:
+    """That a field stands where it names a fault by itself."""
+    return ClaimDraft(
+        "state",
+        f"{telling.words.format(state.entity)}: {telling.field} is {state.value}"[:300],
+        _cite(scene, state),
+        {
+            "entity": state.entity,
+            "field": telling.field,
+            "op": telling.op,
+            "value": telling.value,
+            "necessary": True,
+        },
+    )
+
+
+def _lost(scene: Scene, entity: str, mechanism: Mechanism) -> Iterator[ClaimDraft]:
+    """For a network fault: the calls grew, and the callee's own time did not."""
+    if mechanism is not Mechanism.NETWORK:
+        return
+    for edge in scene.edges:
+        if edge.dst != entity or scene.lost_s(edge) < SLOWER_S:
+            continue
+        yield from _slow_call(scene, edge.src, entity, f"{edge.src} waits for {entity}")
+        middle = edge.self_before_s + _HALF * scene.lost_s(edge)
+        yield ClaimDraft(
+            "threshold",
+            f"{entity} itself takes {edge.self_during_s:.2f} s, before {edge.self_before_s:.2f} s",
+            _cite(scene, edge),
+            {"edge": [edge.src, entity], "field": "self_during_s", "op": "<", "value": middle},
+        )
+
+
 def _logged(scene: Scene, entity: str) -> Iterator[ClaimDraft]:
     for spike in scene.spikes(entity)[:1]:
         word = "new" if spike.is_new else "surging"
@@ -184,7 +219,7 @@ def _slow_call(
 
 
 def _callee(scene: Scene, entity: str, mechanism: Mechanism) -> Iterator[ClaimDraft]:
-    if mechanism is not Mechanism.DEPENDENCY:
+    if mechanism not in OUTSIDE:
         return
     for callee in scene.hurting_callees(entity):
         yield from _slow_call(scene, entity, callee, f"{entity} waits for {callee}")
@@ -228,10 +263,10 @@ def _against(
     trigger: ChangeFact | None,
     shift: Onset | None,
 ) -> Iterator[ClaimDraft]:
-    if mechanism is not Mechanism.DEPENDENCY and trigger is None:
+    if mechanism not in {*OUTSIDE, Mechanism.NETWORK} and trigger is None:
         for callee in scene.hurting_callees(entity):
             yield from _slow_call(scene, entity, callee, f"it waits for {callee}", is_for=False)
-    if mechanism is Mechanism.DEPENDENCY:
+    if mechanism in OUTSIDE:
         yield from _shared(scene, entity)
     # A resource of somebody else that ran out earlier needs no help from this one.
     first = next((o for o in scene.onsets if o.signal in OWN and o.entity != entity), None)
@@ -306,7 +341,7 @@ def predictions(
             f"Traffic falls back and {entity} stays slow.",
             f"More replicas of {entity} change nothing.",
         )
-    if mechanism is Mechanism.DEPENDENCY:
+    if mechanism in OUTSIDE:
         return (
             f"{entity} stays slow while it does not make these calls.",
             "Other callers of the same dependency are well.",

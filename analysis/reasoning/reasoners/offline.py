@@ -14,7 +14,7 @@ from analysis.reasoning.kubernetes.findings import Fault
 from analysis.reasoning.ledger import Ledger
 from analysis.reasoning.reasoners import arguments
 from analysis.reasoning.reasoners.base import Proposal
-from analysis.reasoning.scene import OWN, Scene
+from analysis.reasoning.scene import OWN, SLOWER_S, TELLING, Scene
 from analysis.types import (
     BROKEN,
     ChangeFact,
@@ -31,6 +31,7 @@ _DECAY_S = 600.0  # a change this long before the shift has lost most of its wei
 _TOGETHER_S = 60.0  # changes of several services within this are one roll-out and tell less
 _SLACK_S = 30.0
 _UNASKED = -1.0  # nothing suggested it; it is only ruled out
+_MOSTLY = 0.6  # of what a call grew, which nobody accounts for
 _RISE = 1.5  # traffic this many times as high explains load
 
 _WORDS = {
@@ -164,6 +165,37 @@ def _ruled(scene: Scene, entity: str) -> Iterator[HypothesisDraft]:
         yield replace(draft, claims=(arguments.ruled(scene, state), *draft.claims))
 
 
+def _stated(scene: Scene, entity: str) -> Iterator[HypothesisDraft]:
+    """A field of the platform, or of a check of ours, that names a fault by itself."""
+    for telling in TELLING:
+        state = scene.telling(entity, telling)
+        if state is None:
+            continue
+        symptom = scene.main_symptom(entity)
+        signal = symptom.signal if symptom else "state"
+        words = telling.words.format(entity)
+        score = 1.8 + _standing(scene, entity)
+        draft = _draft(scene, entity, telling.mechanism, signal, words, score)
+        yield replace(draft, claims=(arguments.stated(scene, state, telling), *draft.claims))
+
+
+def _network(scene: Scene, entity: str) -> Iterator[HypothesisDraft]:
+    """Calls to it grew slower by more than it, and what it calls, can account for.
+
+    The client span grew, the server's own time and its calls did not: the time is lost between.
+    """
+    for edge in scene.edges:
+        if edge.dst != entity or not (edge.calls_before and edge.calls_during):
+            continue
+        lost = scene.lost_s(edge)
+        grown = edge.latency_during_s - edge.latency_before_s
+        if lost < SLOWER_S or lost < _MOSTLY * grown:
+            continue
+        score = 1.4 + _standing(scene, entity)
+        words = f"between {edge.src} and {entity} calls lose {lost:.2f} s that neither spends"
+        yield _draft(scene, entity, Mechanism.NETWORK, f"calls from {edge.src}"[:20], words, score)
+
+
 def _changed(scene: Scene, entity: str) -> Iterator[HypothesisDraft]:
     """A change of the service shortly before it, or what it calls, shifted."""
     felt = [*scene.of(entity), *(o for c in scene.callees(entity) for o in scene.of(c))]
@@ -217,9 +249,8 @@ def _outside(scene: Scene, entity: str) -> Iterator[HypothesisDraft]:
         if scene.onset(entity, "cpu"):
             score -= 1.2  # who has no CPU left finds every call slow
         statement = f"{callee}, which {entity} waits for, no longer answers in time"
-        yield _draft(
-            scene, entity, Mechanism.DEPENDENCY, f"calls to {callee}"[:20], statement, score
-        )
+        mechanism = Mechanism.DEPENDENCY if scene.is_ours(callee) else Mechanism.EXTERNAL
+        yield _draft(scene, entity, mechanism, f"calls to {callee}"[:20], statement, score)
 
 
 def _busier(scene: Scene, entity: str, callee: str) -> bool:
@@ -272,6 +303,8 @@ def _usual(scene: Scene, lead: HypothesisDraft) -> list[HypothesisDraft]:
 _RULES: tuple[Callable[[Scene, str], Iterator[HypothesisDraft]], ...] = (
     _own_resource,
     _ruled,
+    _stated,
+    _network,
     _changed,
     _overloaded,
     _outside,

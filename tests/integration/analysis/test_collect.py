@@ -369,8 +369,16 @@ def test_the_state_of_resources_is_read_as_the_platform_tells_it(
         lambda _: 0.974,
         service="payments",
     )
+    put(
+        "min by (service) (probe_ssl_earliest_cert_expiry)",
+        lambda at: at - 86_400,
+        service="payments",
+    )
+    put("sum by (service) (increase(pg_stat_database_deadlocks[10m]))", lambda _: 3, service="bank")
     draft = tools.run("get_resource_state", {})
     assert {(f.field, f.value) for f in draft.facts if isinstance(f, State)} == {
+        ("certificate_days_left", "-1.00"),
+        ("deadlocks_10m", "3"),
         ("replicas_up", "1"),
         ("replicas", "2"),
         ("restarts_10m", "4"),

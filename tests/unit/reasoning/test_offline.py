@@ -1,5 +1,7 @@
 """The reasoner without a model: plain scenes, and that names mean nothing to it."""
 
+from dataclasses import replace
+
 import pytest
 
 from analysis.reasoning.loop import investigate
@@ -12,15 +14,18 @@ from analysis.types import (
     HypothesisState,
     Mechanism,
     Settlement,
+    State,
+    Weight,
 )
 from tests.unit.reasoning.outside import outside
-from tests.unit.reasoning.world import EDGES, change, context, edge, onset, steady
+from tests.unit.reasoning.world import EDGES, T0, change, context, edge, onset, steady
 
 
 def concluded(
     *onsets: Fact,
     changes: tuple[ChangeFact, ...] = (),
     edges: tuple[Edge, ...] = EDGES,
+    states: tuple[State, ...] = (),
     service: str = "front",
 ) -> Settlement:
     """Through the whole loop, with tools that answer from these facts."""
@@ -28,7 +33,7 @@ def concluded(
         "get_topology": edges,
         "list_changes": changes,
         "get_onsets": onsets,
-        "get_resource_state": (),
+        "get_resource_state": states,
         "search_logs": (),
         "get_traces": edges,
     }
@@ -101,3 +106,66 @@ def test_names_of_services_mean_nothing() -> None:
     assert [(names[h.draft.entity], h.confidence) for h in one.hypotheses] == [
         (h.draft.entity, h.confidence) for h in other.hypotheses
     ]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "mechanism"),
+    [
+        ("certificate_days_left", "-0.50", Mechanism.EXPIRY),
+        ("deadlocks_10m", "4", Mechanism.DB_LOCK),
+        ("dns_resolves", "0", Mechanism.NETWORK),
+    ],
+)
+def test_a_state_that_names_a_fault_is_decisive(
+    field: str, value: str, mechanism: Mechanism
+) -> None:
+    told = State("store", field, value, T0)
+    found = concluded(onset("front", "errors"), *calm("cpu"), states=(told,))
+    best = found.hypotheses[0]
+    assert (best.draft.entity, best.draft.mechanism) == ("store", mechanism)
+    assert (best.claims[0].draft.kind, best.claims[0].weight) == ("state", Weight.DECISIVE)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("certificate_days_left", "30.00"), ("deadlocks_10m", "0"), ("dns_resolves", "1")],
+)
+def test_a_state_of_health_names_none(field: str, value: str) -> None:
+    told = State("store", field, value, T0)
+    found = concluded(onset("front", "errors"), *calm("cpu"), states=(told,))
+    assert {h.draft.entity for h in found.hypotheses} == {"front"}
+
+
+SEEN = replace(edge("front", "middle", slow=True), self_before_s=0.04, self_during_s=0.04)
+
+
+def test_time_that_neither_side_spends_is_lost_on_the_way() -> None:
+    found = concluded(
+        onset("front", "latency"), *calm("cpu"), edges=(SEEN, edge("middle", "store"))
+    )
+    best = found.hypotheses[0]
+    assert (best.draft.entity, best.draft.mechanism) == ("middle", Mechanism.NETWORK)
+    assert best.draft.path == ("middle", "front")
+
+
+@pytest.mark.parametrize(
+    "edges",
+    [
+        (replace(SEEN, self_during_s=1.49), edge("middle", "store")),
+        (SEEN, edge("middle", "store", slow=True)),
+        (replace(SEEN, self_before_s=0.0, self_during_s=0.0), edge("middle", "store")),
+    ],
+    ids=["it spends it itself", "what it calls does", "nobody sees into it"],
+)
+def test_time_that_somebody_spends_is_not(edges: tuple[Edge, ...]) -> None:
+    found = concluded(onset("front", "latency"), *calm("cpu"), edges=edges)
+    assert Mechanism.NETWORK not in {h.draft.mechanism for h in found.hypotheses}
+
+
+def test_what_nobody_sees_into_is_outside() -> None:
+    edges = (edge("front", "partner", slow=True),)
+    found = concluded(onset("front", "latency"), *calm("cpu"), edges=edges)
+    assert found.hypotheses[0].draft.mechanism is Mechanism.EXTERNAL
+    inside = (edge("front", "middle", slow=True),)
+    found = concluded(onset("front", "latency"), *calm("cpu"), edges=inside)
+    assert found.hypotheses[0].draft.mechanism is Mechanism.DEPENDENCY

@@ -4,11 +4,11 @@ A view over the ledger that the offline reasoner argues from (`root-cause.md` §
 services or metrics beyond the vocabulary of `Detector.Signal` appear here.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from analysis.reasoning.ledger import Ledger
+from analysis.reasoning.ledger import F, Ledger
 from analysis.types import (
     BROKEN,
     ChangeFact,
@@ -61,9 +61,16 @@ class Scene:
 
     @cached_property
     def onsets(self) -> tuple[Onset, ...]:
-        """Of services that are known; tools also tell of single instances."""
-        found = [o for o in self.ledger.facts(Onset) if o.entity in self._known]
+        """Of services that are known, by the one look at all of them.
+
+        Closer looks tell of single instances and of expressions that somebody made up.
+        """
+        found = [o for o in self._seen(Onset) if o.entity in self._known]
         return tuple(sorted(found, key=lambda o: (o.at, o.entity, o.signal)))
+
+    def _seen(self, kind: type[F]) -> Iterator[F]:
+        entries = self.ledger.by_tool("get_onsets")
+        return self.ledger.facts(kind, [entry.seq for entry in entries])
 
     @cached_property
     def _known(self) -> frozenset[str]:
@@ -72,7 +79,7 @@ class Scene:
 
     @cached_property
     def steady(self) -> frozenset[tuple[str, str]]:
-        return frozenset((s.entity, s.signal) for s in self.ledger.facts(Steady))
+        return frozenset((s.entity, s.signal) for s in self._seen(Steady))
 
     @cached_property
     def edges(self) -> tuple[Edge, ...]:

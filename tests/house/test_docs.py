@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from analysis.reasoning.claims import KINDS, most
+from analysis.reasoning.toolbox import CATALOGUE
 from analysis.types.known_models import KNOWN_MODELS
 from incidents.lifecycle import TRANSITIONS, State
 from incidents.permissions import ROLE_PERMISSIONS, Permission, Role
@@ -100,6 +102,18 @@ def test_the_price_table_is_the_codes() -> None:
         ]
         for name, about in KNOWN_MODELS.items()
     }
+
+
+def test_the_tables_of_tools_and_claims_are_the_codes() -> None:
+    page = "docs/explain/evidence.md"
+    tools = rows(page, "| Tool | Custody of its answer |")
+    assert tools == [[f"`{tool.name}`", tool.custody] for tool in CATALOGUE]
+    kinds = rows(page, "| Kind | Code checks | Weight |")
+    # A state can weigh more than its row says, which the row says.
+    weights = {kind: "strong" if kind == "state" else str(most(kind)) for kind in KINDS}
+    assert [[kind, weight] for kind, _, weight in kinds] == [
+        [f"`{kind}`", weight] for kind, weight in weights.items()
+    ]
 
 
 def test_the_page_of_kubernetes_rules_is_the_codes() -> None:

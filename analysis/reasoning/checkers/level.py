@@ -81,13 +81,14 @@ def _number(look: Look) -> float | None:
 def peer_normal(look: Look) -> Checked:
     """The signal shifted on the entity, and stayed steady on two peers at least.
 
-    With `peers` these decide; without, every other entity that the cited evidence looked at.
+    With `peers` these decide; without, every other entity that the cited evidence looked at: other
+    services for a service, for an instance (service/instance) the others of its service.
     """
     entity, signal = look.text("entity"), look.text("signal")
     wanted = {str(name) for name in look.operands.get("peers") or ()} - {entity}
     shifted = {o.entity for o in look.found(Onset, lambda o: o.signal == signal)}
     calm = {s.entity for s in look.found(Steady, lambda s: s.signal == signal)}
-    calm -= {entity, *shifted}
+    calm = {name for name in calm - {entity, *shifted} if _level(name) == _level(entity)}
     if entity not in shifted:
         return _V.FAILS, f"{signal} of {entity} itself did not shift"
     unwell = sorted(wanted & shifted)
@@ -98,6 +99,11 @@ def peer_normal(look: Look) -> Checked:
     if len(calm) >= MIN_PEERS:
         return _V.HOLDS, f"{signal} stayed steady on {', '.join(sorted(calm))}"
     return _V.FAILS, f"only {len(calm)} peers stayed steady; {len(shifted)} shifted"
+
+
+def _level(entity: str) -> str:
+    """The service that an instance belongs to; nothing for a service."""
+    return entity.rpartition("/")[0]
 
 
 def template_spike(look: Look) -> Checked:

@@ -19,6 +19,7 @@ from analysis.types import (
 F = TypeVar("F", bound=Fact)
 Checked = tuple[ClaimVerdict, str]
 FRESH_S = 7 * 24 * 3600.0  # an edge not seen for longer cannot carry a claim
+SAID = "hand"  # the source of an edge that people vouch for: it does not grow old
 SLACK_S = 30.0  # detectors average over half a minute: order within it is no order
 CAUSES = frozenset({"deploy", "config", "flag"})
 
@@ -74,7 +75,7 @@ class Look:
         """Whether a fresh edge joins the two, in the cited evidence or as the incident was told."""
 
         def joins(edge: Edge) -> bool:
-            is_fresh = self.ctx.now - edge.last_seen <= FRESH_S
+            is_fresh = edge.source == SAID or self.ctx.now - edge.last_seen <= FRESH_S
             return is_fresh and {edge.src, edge.dst} == {one, other}
 
         return self.first(Edge, joins) is not None or any(map(joins, self.ctx.edges))

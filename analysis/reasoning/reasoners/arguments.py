@@ -110,7 +110,7 @@ def _alone(scene: Scene, shift: Onset | None) -> Iterator[ClaimDraft]:
     calm = [
         s
         for s in scene.ledger.facts(Steady)
-        if s.signal == shift.signal and s.entity != shift.entity
+        if s.signal == shift.signal and s.entity != shift.entity and "/" not in s.entity
     ]
     if len(calm) >= 2:
         names = ", ".join(sorted({s.entity for s in calm}))

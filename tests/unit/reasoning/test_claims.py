@@ -136,6 +136,15 @@ def test_a_path_over_a_stale_edge_fails() -> None:
     assert found.verdict is FAILS
 
 
+def test_an_edge_that_people_vouch_for_does_not_grow_old() -> None:
+    old = replace(edge("front", "middle", age_s=30 * 24 * 3600), source="hand")
+    known = ledger(entry(1, "get_topology", old), entry(3, "get_onsets", onset("front", "errors")))
+    draft = ClaimDraft("path", "", (1, 3), {"path": ["middle", "front"]})
+    found = check(draft, known, context(edges=[old]))
+    assert found is not None
+    assert found.verdict is HOLDS
+
+
 @pytest.mark.parametrize(("value", "expected"), [(5.0, HOLDS), (50.0, FAILS)])
 def test_threshold_on_a_shift(value: float, expected: ClaimVerdict) -> None:
     known = usual(onset("front", "errors"))
@@ -262,6 +271,15 @@ def test_named_peers_decide(peers: list[str], expected: ClaimVerdict) -> None:
     known = usual(onset("front", "cpu"), onset("bank", "cpu"), *calm)
     operands = {"entity": "front", "signal": "cpu", "peers": peers}
     assert verdict("peer_normal", known, (3,), **operands) is expected
+
+
+def test_instances_are_peers_of_instances() -> None:
+    calm = [steady(name, "cpu") for name in ("front/2", "front/3", "middle", "store")]
+    known = usual(onset("front/1", "cpu"), onset("front", "cpu"), *calm)
+    one = checked("peer_normal", known, (3,), entity="front/1", signal="cpu")
+    whole = checked("peer_normal", known, (3,), entity="front", signal="cpu")
+    assert one.explanation == "cpu stayed steady on front/2, front/3"
+    assert whole.explanation == "cpu stayed steady on middle, store"
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,12 @@ class Operands(BaseModel):
 
     entity: str | None = None
     signal: str | None = None
-    op: Literal[">", ">=", "<", "<="] | None = None
-    value: float | None = None
+    op: Literal[">", ">=", "<", "<=", "=="] | None = None
+    value: float | str | None = Field(default=None, description="A number, or the word of a state.")
+    for_s: float | None = Field(default=None, description="threshold: how long it must last.")
+    edge: list[str] | None = Field(default=None, description="threshold: caller and callee.")
+    peers: list[str] | None = None
+    what: Literal["change", "template", "shift"] | None = None
     change: str | None = None
     field: str | None = None
     template: str | None = None
@@ -25,6 +29,9 @@ class Operands(BaseModel):
     path: list[str] | None = None
     first: list[str] | None = None
     then: list[str] | None = None
+    necessary: bool | None = Field(
+        default=None, description="True: if this fails, the hypothesis is refuted."
+    )
 
 
 class ClaimAnswer(BaseModel):

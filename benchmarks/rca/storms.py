@@ -21,22 +21,26 @@ from benchmarks.rca.folder import folders, load
 from benchmarks.rca.storm_fit import Labelled, fit_calibration, fit_storms, labelled, weights_of
 
 Row = dict[str, Any]
-REPEATS = 3
+REPEATS = 3  # shuffles; with a fold for every service there is nothing to shuffle
 
 
 def main() -> None:
     options = _options()
     storms = read(options.cases)
     print(f"{len(storms)} storms, {len({s.group for s in storms})} services with faults")
-    for name, by_service, folds in (("by service", True, 99), ("by service, 4 folds", True, 4),
-                                    ("random, 10 folds", False, 10)):  # fmt: skip
+    every = len({s.group for s in storms})
+    for name, by_service, folds, repeats in (
+        ("by service", True, every, 1),
+        ("by service, 4 folds", True, 4, REPEATS),
+        ("random, 10 folds", False, 10, REPEATS),
+    ):
         rows = [
             row
-            for seed in range(1 if folds == 99 else REPEATS)
+            for seed in range(repeats)
             for row in judged(storms, split(storms, folds, by_service=by_service, seed=seed))
         ]
         print(f"{name:20} {summary(rows)}")
-        if options.misses and folds == 99:
+        if options.misses and folds == every:
             _print_misses(rows)
     fitted = fit_storms(storms, **fit_calibration(out_of_fold(storms)))
     if options.write:

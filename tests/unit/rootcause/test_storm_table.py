@@ -1,10 +1,8 @@
 """What an alert storm's names, directions and calls are read as."""
 
-import numpy as np
 import pytest
 
 from analysis.reasoning.rootcause.alert_roles import Signal, rises, signal
-from analysis.reasoning.rootcause.storm_clues import CLUES, clue_table, rarity
 from analysis.reasoning.rootcause.storm_table import group, storm
 from analysis.types import Case, CaseAlert
 
@@ -83,29 +81,3 @@ def test_everything_below_is_known_but_not_what_is_in_a_ring() -> None:
     assert found.callees["a"] == {"b", "c", "d"}
     assert found.callees["b"] == {"c", "d"}
     assert found.callees["c"] == frozenset()
-
-
-def test_calls_speak_for_latency_only_where_requests_are_not_measured() -> None:
-    calls = tuple(CaseAlert("trace", "b-0", "op", "slow", f"a-{n}") for n in range(3))
-    names = ("a-0", "b-0", "b-1")
-    alone = clue_table(storm(Case(id="s", candidates=names, alerts=calls)))
-    measured = (*calls, CaseAlert("metric", "a-0", "p90", "up"))
-    beside = clue_table(storm(Case(id="s", candidates=names, alerts=measured)))
-    assert alone[1, CLUES.index("slow")] > 0
-    assert beside[1, CLUES.index("slow")] == 0
-
-
-def test_failed_calls_speak_for_failing_only_where_requests_are_not_measured() -> None:
-    calls = tuple(CaseAlert("trace", "b-0", "op", "503", f"a-{n}") for n in range(3))
-    names = ("a-0", "b-0", "b-1")
-    alone = clue_table(storm(Case(id="s", candidates=names, alerts=calls)))
-    assert alone[1, CLUES.index("failing")] > 0
-    assert alone[2, CLUES.index("failing")] == 0
-
-
-def test_what_one_has_is_rare_and_what_all_have_is_not() -> None:
-    assert rarity(np.array([1.0, 0.0, 0.0])) == pytest.approx(1.0)
-    assert rarity(np.array([1.0, 1.0, 1.0])) == pytest.approx(0.0)
-    assert 0 < rarity(np.array([1.0, 1.0, 0.0])) < 1
-    assert rarity(np.array([0.0, 0.0])) == 0.0
-    assert rarity(np.array([1.0])) == 1.0

@@ -107,6 +107,7 @@ class Model(Protocol):
     """A model behind a vendor's API or a compatible one."""
 
     name: str  # vendor:model
+    circuit: str  # which provider fails when this one does
     is_vendors: bool  # False: somebody else's model behind a compatible server
     max_turns: int
     price: Price | None

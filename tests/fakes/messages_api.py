@@ -19,6 +19,7 @@ _STOPS = {
     Ends.LENGTH: "max_tokens",
     Ends.REFUSAL: "refusal",
     Ends.WINDOW: "model_context_window_exceeded",
+    Ends.PAUSED: "pause_turn",
     Ends.UNHEARD_OF: "went_for_a_walk",
 }
 _MAX_MARKS = 4

@@ -19,6 +19,9 @@ class Ends(StrEnum):
     LENGTH = "length"
     REFUSAL = "refusal"
     WINDOW = "window"  # the prompt did not fit
+    PAUSED = "paused"  # the server wants to be asked to go on; the Messages API only
+    FAILED = "failed"  # with `code` as the reason, after a status of 200; the Responses API only
+    FILTERED = "filtered"  # an answer that a filter broke off; the Responses API only
     UNHEARD_OF = "unheard_of"  # a reason that no reference lists yet
 
 
@@ -26,6 +29,7 @@ class Wire(StrEnum):
     WHOLE = "whole"
     CUT = "cut"  # the connection breaks in the middle of an event
     SHORT = "short"  # the bytes end well, before the event that says why it stopped
+    GARBLED = "garbled"  # an event that is no JSON
     ERROR = "error"  # an error of the server inside the stream, after a status of 200
 
 

@@ -23,6 +23,14 @@ _CODES = {
     429: "rate_limit_exceeded",
 }
 
+_STATUS = {
+    Ends.LENGTH: "incomplete",
+    Ends.FILTERED: "incomplete",
+    Ends.FAILED: "failed",
+    Ends.UNHEARD_OF: "went_for_a_walk",
+}
+_INCOMPLETE = {Ends.LENGTH: "max_output_tokens", Ends.FILTERED: "content_filter"}
+
 
 @dataclass
 class ResponsesApi:
@@ -100,19 +108,18 @@ class ResponsesApi:
 
 
 def _response(body: dict[str, Any], said: Said, number: int) -> Item:
-    is_cut = said.ends is Ends.LENGTH
-    status = {Ends.LENGTH: "incomplete", Ends.UNHEARD_OF: "went_for_a_walk"}.get(
-        said.ends, "completed"
-    )
+    status = _STATUS.get(said.ends, "completed")
+    reason = _INCOMPLETE.get(said.ends)
+    item_status = "incomplete" if reason else "completed"
     return {
         "id": f"resp_{number}",
         "object": "response",
         "created_at": 1,
         "model": body["model"],
         "status": status,
-        "incomplete_details": {"reason": "max_output_tokens"} if is_cut else None,
-        "error": None,
-        "output": _output(said, number, "incomplete" if is_cut else "completed"),
+        "incomplete_details": {"reason": reason} if reason else None,
+        "error": {"code": said.code, "message": "no"} if status == "failed" else None,
+        "output": _output(said, number, item_status),
         "parallel_tool_calls": True,
         "tool_choice": "auto",
         "tools": [],
@@ -192,9 +199,9 @@ def _plain_events(response: Item) -> Iterator[Item]:
                 yield {"type": "response.output_text.delta", **place, "delta": part}
             yield {"type": "response.output_text.done", **place, "text": text}
         yield {"type": "response.output_item.done", "output_index": index, "item": item}
-    ends = {"completed": "completed", "incomplete": "incomplete"}
     # A status that no reference lists yet still comes in the event that ends a stream.
-    name = ends.get(response["status"], "completed")
+    known = {"completed", "incomplete", "failed"}
+    name = response["status"] if response["status"] in known else "completed"
     yield {"type": f"response.{name}", "response": response}
 
 

@@ -45,6 +45,7 @@ class AnthropicModel:
 
     def __init__(self, config: ProviderConfig, gate: Gate) -> None:
         self.name = f"anthropic:{config.model}"[:60]
+        self.circuit = f"{config.name} {config.base_url} {config.model}"
         self.max_turns, self.price = config.max_turns, config.price
         self.capabilities = config.capabilities
         self.config, self.gate = config, gate

@@ -39,7 +39,7 @@ class Chain:
         """
         while self._left:
             model = self._left[0]
-            breaker = self._breakers.of(model.name)
+            breaker = self._breakers.of(model.circuit)
             if not breaker.admits():
                 self._drop(model, "it failed too often within a minute")
                 continue

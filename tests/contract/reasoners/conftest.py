@@ -18,6 +18,7 @@ from analysis.reasoning.reasoners.offline import OfflineReasoner
 from analysis.types import (
     Call,
     Guidance,
+    HypothesisDraft,
     Price,
     Progress,
     ProgressKind,
@@ -160,17 +161,15 @@ class Bench:
         limits: Limits | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         notes: Sequence[Guidance] = (),
+        notes_after: int = 0,
+        hypotheses: Sequence[Sequence[HypothesisDraft]] = ((),),
         views: Mapping[str, str] | None = None,
         **config: Any,
     ) -> Investigated:
         gate = gate or self.gate()
         configs = [replace(self.config, **config)] if chain is None else chain
-        waiting = list(notes)
-
-        def take() -> tuple[Guidance, ...]:
-            taken = tuple(waiting)
-            waiting.clear()
-            return taken
+        heard = iter([*[()] * notes_after, tuple(notes)])
+        added = [*hypotheses]
 
         def tell(step: Progress) -> None:
             self.told.append(step)
@@ -182,7 +181,13 @@ class Bench:
             reasoners=Reasoners(
                 OfflineReasoner(), [model_of(c, gate) for c in configs], gate, self.breakers
             ),
-            outside=outside(FACTS, views=views, on_progress=tell, take_guidance=take),
+            outside=outside(
+                FACTS,
+                views=views,
+                on_progress=tell,
+                take_guidance=lambda: next(heard, ()),
+                take_hypotheses=lambda _: added.pop(0) if len(added) > 1 else added[0],
+            ),
             limits=limits,
             clock=lambda: 0.0,
         )

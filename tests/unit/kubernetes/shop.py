@@ -161,13 +161,13 @@ def collected(shop: Shop) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _table(header: str, rows: list[list[str]]) -> str:
-    names = header.split("|")
-    widths = [max(len(str(r[i])) for r in [names, *rows]) + 3 for i in range(len(names))]
-    lines = [
-        "".join(str(c).ljust(w) for c, w in zip(r, widths, strict=True)) for r in [names, *rows]
-    ]
-    return "\n".join(line.rstrip() for line in lines)
+def printed(header: str, *rows: str, gap: int = 3) -> str:
+    """Columns as kubectl lays them out."""
+    cells = [row.split("|") for row in (header, *rows)]
+    widths = [max(map(len, column)) + gap for column in zip(*cells, strict=True)]
+    return "\n".join(
+        "".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells
+    )
 
 
 def _tables(shop: Shop) -> dict[str, str]:
@@ -194,11 +194,11 @@ def _tables(shop: Shop) -> dict[str, str]:
     nodes = [[n, w, "<none>", "20d", "v1.31.0", "172.18.0.2", "<none>", "Debian", "6.1.0",
               "containerd://1.7"] for n, w in shop.nodes.items()]  # fmt: skip
     return {
-        "pods": _table(_PODS, pods),
-        "deployments": _table(_DEPLOYMENTS, deployments),
-        "services": _table(_SERVICES, services),
-        "endpoints": _table("NAMESPACE|NAME|ENDPOINTS|AGE", endpoints),
-        "nodes": _table(_NODES, nodes),
+        "pods": printed(_PODS, *("|".join(row) for row in pods)),
+        "deployments": printed(_DEPLOYMENTS, *("|".join(row) for row in deployments)),
+        "services": printed(_SERVICES, *("|".join(row) for row in services)),
+        "endpoints": printed("NAMESPACE|NAME|ENDPOINTS|AGE", *("|".join(row) for row in endpoints)),
+        "nodes": printed(_NODES, *("|".join(row) for row in nodes)),
     }
 
 

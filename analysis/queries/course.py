@@ -49,6 +49,10 @@ class Step:
         return found if isinstance(found, list) else [found]
 
     @property
+    def is_of_people(self) -> bool:
+        return self.payload.get("origin") == "human"
+
+    @property
     def tool(self) -> str:
         return str(self.payload.get("tool", ""))
 
@@ -123,7 +127,8 @@ class Course:
 
     @property
     def rivals(self) -> list[Step]:
-        return self._of(ProgressKind.HYPOTHESIS_ADDED)
+        """What is put to the test, once it is: what people said stands with their notes."""
+        return [step for step in self._of(ProgressKind.HYPOTHESIS_ADDED) if not step.author]
 
     @property
     def troubles(self) -> list[Step]:

@@ -44,6 +44,7 @@ _CLOSER = ("search_logs", "get_traces")
 _MAX_CLOSER = 3
 _AGREED = 0.3  # what it is worth, in log-odds, that the offline reasoner says the same
 _MAX_ATTACKS = 2
+_NEARLY = 0.95  # of a limit: it was this one
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,8 @@ class _Case:
         try:
             return self._chain.run(attempt)
         except BudgetExhausted as error:
-            self._ended = self._room.meter.most_used()[1]
+            # What the meter does not know is the money of the day, or what a call might cost.
+            self._ended = self._room.meter.ended(share=_NEARLY) or Ended.MONEY
             self._stop = f"the budget ended: {error}; what there was is settled"
         except LeakStopped as error:
             self._stop = f"nothing more is sent: {error}"

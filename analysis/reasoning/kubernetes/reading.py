@@ -149,7 +149,8 @@ def _namespace(body: Json) -> str:
 
 
 def _is_row(value: Json) -> bool:
-    return any(str(key).upper() == "NAME" for key in value)
+    """A row by its column of names, or a table of columns and rows."""
+    return isinstance(value.get("rows"), list) or any(str(k).upper() == "NAME" for k in value)
 
 
 def _kind(path: Sequence[str]) -> str:
@@ -220,6 +221,8 @@ def _event(item: Json) -> Event | None:
         namespace = str(about.get("namespace") or namespace)
     elif isinstance(about, str) and "/" in about:
         kind, _, name = about.partition("/")
+    if "/" in name:
+        kind, _, name = name.rpartition("/")
     if not name or not told.get("reason"):
         return None
     age = told.get("age", told.get("lastseen"))

@@ -17,6 +17,13 @@ def rows(value: Any) -> list[dict[str, str]]:
     if isinstance(value, str):
         return _rows_of_text(value.splitlines())
     if isinstance(value, Mapping):
+        columns = value.get("columns", value.get("headers"))
+        if isinstance(columns, list) and isinstance(value.get("rows"), list):
+            return [
+                _row(dict(zip(map(str, columns), row, strict=False)))
+                for row in value["rows"]
+                if isinstance(row, list)
+            ]
         named = [{"NAME": str(k), **v} for k, v in value.items() if isinstance(v, Mapping)]
         return [_row(item) for item in named]
     if isinstance(value, Sequence):

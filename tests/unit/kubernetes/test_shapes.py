@@ -87,6 +87,14 @@ WAYS: dict[str, tuple[str, Callable[[dict[str, Any]], Any]]] = {
         lambda told: [{"kind": "List", "items": found} for found in told["manifests"].values()],
     ),
     "rows": ("tables", lambda told: {k: rows(text) for k, text in told["tables"].items()}),
+    "columns": (
+        "tables",
+        lambda told: {
+            k: {"columns": list(found[0]), "rows": [list(r.values()) for r in found]}
+            for k, text in told["tables"].items()
+            if (found := rows(text))
+        },
+    ),
     "by command": (
         "tables",
         lambda told: {f"kubectl get {k} -A -o wide": text for k, text in told["tables"].items()},

@@ -1,5 +1,7 @@
 """Tables, ages and quantities as kubectl prints them."""
 
+from typing import Any
+
 import pytest
 
 from analysis.reasoning.kubernetes.model import Snapshot
@@ -111,3 +113,23 @@ def test_quantities(text: str, value: float | None) -> None:
 )
 def test_ages(text: str, value: float | None) -> None:
     assert age_s(text) == value
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"kind": "pod", "name": "web-1"},
+        {"name": "pod/web-1"},
+        {"object": "Pod/web-1"},
+        {"kind": "Event", "object": "pod/web-1"},
+        {"involvedObject": {"kind": "Pod", "name": "web-1"}},
+        {"regarding": {"kind": "Pod", "name": "web-1"}},
+    ],
+)
+def test_an_event_says_in_many_ways_whom_it_is_about(event: dict[str, Any]) -> None:
+    (found,) = snapshot({}, [{**event, "reason": "Failed"}]).events
+    assert str(found.ref) == "Pod/web-1"
+
+
+def test_what_has_no_name_or_reason_is_no_event() -> None:
+    assert not snapshot({}, [{"kind": "Pod", "reason": "x"}, {"name": "a"}]).events

@@ -19,6 +19,7 @@ class Operands(BaseModel):
     op: Literal[">", ">=", "<", "<=", "=="] | None = None
     value: float | str | None = Field(default=None, description="A number, or the word of a state.")
     for_s: float | None = Field(default=None, description="threshold: how long it must last.")
+    ratio: float | None = Field(default=None, description="template_spike: how many times more.")
     edge: list[str] | None = Field(default=None, description="threshold: caller and callee.")
     peers: list[str] | None = None
     what: Literal["change", "template", "shift"] | None = None

@@ -28,7 +28,8 @@ How to work
    it were wrong.
 2. Look for what separates the first two; ask for several things at once. Prefer evidence that would
    break your favourite.
-3. Record claims as soon as you can make them, for and against. What fails is told back to you.
+3. Record claims as soon as you can make them, for and against. What fails is told back to you. A
+   claim that a hypothesis cannot do without has the operand necessary: where it fails, it is out.
 4. When more evidence would not change the order, call conclude, or say so in plain words. When
    nothing explains the incident, say that: an honest "not established" is a good answer.
 
@@ -70,8 +71,8 @@ These are the observations:
 {entries}
 
 Now the claims they allow, for or against {name} and its rivals, each citing evidence numbers. Where
-{name} needs something that is not so, claim what it needs with is_necessary true: code will find
-that it fails. No claim is better than a weak one. Operands of each kind of claim:
+{name} needs something that is not so, claim what it needs with the operand necessary set to true:
+code will find that it fails. No claim is better than a weak one. Operands of each kind of claim:
 {operands}
 """
 

@@ -18,7 +18,7 @@ from analysis.reasoning.showing import Showing, catalogue, dumped
 from analysis.reasoning.talk import Model
 from analysis.reasoning.toolbox import refusal
 from analysis.reasoning.workbench import Wanted
-from analysis.types import ClaimDraft, LedgerEntry
+from analysis.types import LedgerEntry
 
 STAGE = "Trying to refute"
 MAX_OBSERVATIONS = 3
@@ -38,7 +38,6 @@ class Attack(BaseModel):
 class Charge(BaseModel):
     hypothesis: str = Field(description="H1, H2 …")
     claim: ClaimAnswer
-    is_necessary: bool = Field(description="True: where it fails, the hypothesis is wrong.")
 
 
 class Verdict(BaseModel):
@@ -71,7 +70,7 @@ def refute_with(model: Model, room: Room, name: str, *, plain: bool) -> bool:
     question = prompts.VERDICT.format(entries=shown, name=name, operands=operands)
     for charge in talk.ask(Verdict, question).claims:
         if charge.hypothesis in bench.rivals:
-            bench.claim(charge.hypothesis, _draft(charge))
+            bench.claim(charge.hypothesis, claim_of(charge.claim))
     return True
 
 
@@ -94,16 +93,3 @@ def _arguments(text: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return found if isinstance(found, dict) else None
-
-
-def _draft(charge: Charge) -> ClaimDraft:
-    draft = claim_of(charge.claim)
-    if not charge.is_necessary:
-        return draft
-    return ClaimDraft(
-        draft.kind,
-        draft.statement,
-        draft.evidence,
-        {**draft.operands, "necessary": True},
-        is_for=draft.is_for,
-    )

@@ -39,14 +39,14 @@ FACTS = {
 PRICE = Price(input=4, output=20, cache_read=0.2, cache_write=5)
 MODELS = {ProviderKind.ANTHROPIC: "claude-opus-5-5", ProviderKind.OPENAI: "gpt-6.1-sol"}
 
-CLAIM_OF_CHANGE = {
+CLAIM_OF_CHANGE: dict[str, Any] = {
     "kind": "change_preceded",
     "statement": "the release came first",
     "evidence": [2, 3],
     "operands": {"change": "c1", "entity": "front", "signal": "errors"},
     "is_for": True,
 }
-INVENTED = {
+INVENTED: dict[str, Any] = {
     "kind": "threshold",
     "statement": "errors are at 9000",
     "evidence": [3],

@@ -9,11 +9,14 @@ from analysis.reasoning.limits import Ended, Limits
 from analysis.types import (
     Cancelled,
     ClaimVerdict,
+    HypothesisState,
     Progress,
 )
 from tests.contract.reasoners.conftest import (
+    CLAIM_OF_CHANGE,
     FULL,
     GOOD,
+    INVENTED,
     LATER,
     RIVALS,
     Bench,
@@ -81,3 +84,23 @@ def test_a_budget_that_ends_before_anything_is_argued_is_settled_offline(bench: 
     assert found.reasoner == "offline"
     assert found.is_resumable
     assert found.settlement.hypotheses
+
+
+def test_when_every_rival_is_settled_no_more_is_asked(bench: Bench) -> None:
+    """One is supported, the others lack what they need: code says enough, not the model."""
+    needed = {**INVENTED, "operands": {**INVENTED["operands"], "necessary": True}}
+    rose = {**INVENTED, "operands": {**INVENTED["operands"], "value": 5}}
+    path = {**CLAIM_OF_CHANGE, "kind": "path", "evidence": [1, 3], "operands": {"path": ["front"]}}
+    claims = {"H1": [CLAIM_OF_CHANGE, rose, path], "H2": [needed], "H3": [needed]}
+    calls = [Called("record_claims", {"hypothesis": h, "claims": c}) for h, c in claims.items()]
+    found = bench.said(Said(calls=[RIVALS]), Said(calls=calls), *LATER).run()
+    assert found.ended is Ended.ALL_SETTLED
+    states = [h.state for h in found.settlement.hypotheses]
+    assert states == [HypothesisState.SUPPORTED, HypothesisState.REFUTED, HypothesisState.REFUTED]
+    assert bench.api.attempts == 5
+
+
+def test_what_was_concluded_is_over_even_with_rivals_open(bench: Bench) -> None:
+    found = bench.said(*FULL).run()
+    assert found.ended is Ended.CONCLUDED
+    assert not found.is_resumable

@@ -160,7 +160,8 @@ def test_an_answer_cut_at_the_limit_is_dropped_and_asked_for_again(bench: Bench)
 
 
 def test_what_the_refuter_finds_necessary_and_missing_refutes(bench: Bench) -> None:
-    charge = {"hypothesis": "H1", "claim": INVENTED, "is_necessary": True}
+    needed = {**INVENTED, "operands": {**INVENTED["operands"], "necessary": True}}
+    charge = {"hypothesis": "H1", "claim": needed}
     bench.said(Said(calls=[RIVALS]), Said(calls=[CLAIMS, DONE]))
     bench.said(ATTACK, Said(json.dumps({"claims": [charge]})), STORY)
     found = bench.run()

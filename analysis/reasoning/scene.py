@@ -21,12 +21,14 @@ from analysis.types import (
     TemplateSpike,
 )
 
+Place = tuple[str, bool]  # a service, and whether the way to it has gone up to a caller
 OWN = ("memory", "disk", "pool", "queue", "threads", "cpu", "restarts")
 SYMPTOMS = ("errors", "latency", "availability")
 CAUSING = frozenset({"deploy", "config", "flag"})
 SLOWER = 2.0  # a call that takes this many times as long is slow
 SLOWER_S = 0.1  # and this much longer: a quiet call's wiggle is none
 FAILING = 0.05  # more of its calls fail
+MOSTLY = 0.6  # of what a call grew by, which nobody accounts for
 
 
 @dataclass(frozen=True)
@@ -136,9 +138,19 @@ class Scene:
         if edge is not None and edge.calls_during:
             slow = edge.latency_during_s > SLOWER * edge.latency_before_s
             slow = slow and edge.latency_during_s - edge.latency_before_s > SLOWER_S
+            slow = slow and not self._finds_slow(edge)
             if slow or edge.error_share_during > edge.error_share_before + FAILING:
                 return True
         return any(name == callee for name, _ in self.calls_failing(entity))
+
+    def is_lost(self, edge: Edge) -> bool:
+        """Whether most of what calls of this edge grew by is spent by neither side."""
+        grown = edge.latency_during_s - edge.latency_before_s
+        return self.lost_s(edge) >= max(SLOWER_S, MOSTLY * grown)
+
+    def _finds_slow(self, edge: Edge) -> bool:
+        """Who has no CPU left finds every call slow, though the other side answers as ever."""
+        return self.onset(edge.src, "cpu") is not None and self.is_lost(edge)
 
     def hurting_callees(self, entity: str) -> list[str]:
         named = [name for name, _ in self.calls_failing(entity)]
@@ -210,15 +222,21 @@ class Scene:
         return None
 
     def path(self, start: str, end: str) -> tuple[str, ...]:
-        """The shortest way from cause to symptom, up through callers where there is one."""
-        for neighbours in (self.callers, self._both_ways):
-            found = _shortest(start, end, neighbours)
-            if found:
-                return found
-        return (start,)
+        """The shortest way from cause to symptom, up through callers where there is one.
 
-    def _both_ways(self, entity: str) -> list[str]:
-        return [*self.callers(entity), *self.callees(entity)]
+        Else down with the load and up from where it is too much; only the start where neither is.
+        """
+        return (
+            _shortest((start, True), end, self._steps)
+            or _shortest((start, False), end, self._steps)
+            or (start,)
+        )
+
+    def _steps(self, place: Place) -> list[Place]:
+        """Callers, and callees as long as the way has not gone up."""
+        entity, went_up = place
+        up = [(name, True) for name in self.callers(entity)]
+        return up if went_up else [*up, *((name, False) for name in self.callees(entity))]
 
     def reach(self, entity: str) -> set[str]:
         """Services that feel this one: its callers, and theirs."""
@@ -250,14 +268,14 @@ def suspects(ctx: IncidentContext, ledger: Ledger) -> Sequence[str]:
     return list(dict.fromkeys([*ranked[:2], *own, *ranked[2:]]))
 
 
-def _shortest(start: str, end: str, neighbours: Callable[[str], list[str]]) -> tuple[str, ...]:
-    ways: list[tuple[str, ...]] = [(start,)]
+def _shortest(start: Place, end: str, steps: Callable[[Place], list[Place]]) -> tuple[str, ...]:
+    ways: list[tuple[Place, ...]] = [(start,)]
     seen = {start}
     while ways:
         way = ways.pop(0)
-        if way[-1] == end:
-            return way
-        for step in neighbours(way[-1]):
+        if way[-1][0] == end:
+            return tuple(name for name, _ in way)
+        for step in steps(way[-1]):
             if step not in seen:
                 seen.add(step)
                 ways.append((*way, step))

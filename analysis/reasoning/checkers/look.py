@@ -19,7 +19,7 @@ from analysis.types import (
 F = TypeVar("F", bound=Fact)
 Checked = tuple[ClaimVerdict, str]
 FRESH_S = 7 * 24 * 3600.0  # an edge not seen for longer cannot carry a claim
-SAID = "hand"  # the source of an edge that people vouch for: it does not grow old
+SAID = "hand"  # the source of an edge that people vouch for
 SLACK_S = 30.0  # detectors average over half a minute: order within it is no order
 CAUSES = frozenset({"deploy", "config", "flag"})
 
@@ -71,14 +71,20 @@ class Look:
     def steady(self, entity: str, signal: str) -> Steady | None:
         return self.first(Steady, lambda s: (s.entity, s.signal) == (entity, signal))
 
-    def is_linked(self, one: str, other: str) -> bool:
-        """Whether a fresh edge joins the two, in the cited evidence or as the incident was told."""
+    def calls(self, src: str, dst: str) -> bool:
+        """Whether a fresh edge leads from one to the other, as cited or as the incident was told.
 
-        def joins(edge: Edge) -> bool:
+        An edge that people vouch for does not grow old.
+        """
+
+        def leads(edge: Edge) -> bool:
             is_fresh = edge.source == SAID or self.ctx.now - edge.last_seen <= FRESH_S
-            return is_fresh and {edge.src, edge.dst} == {one, other}
+            return is_fresh and (edge.src, edge.dst) == (src, dst)
 
-        return self.first(Edge, joins) is not None or any(map(joins, self.ctx.edges))
+        return self.first(Edge, leads) is not None or any(map(leads, self.ctx.edges))
+
+    def is_linked(self, one: str, other: str) -> bool:
+        return self.calls(one, other) or self.calls(other, one)
 
     def _facts(self, kind: type[F]) -> Iterator[tuple[int, F]]:
         for entry in self.cited:

@@ -65,13 +65,18 @@ def _any_change_preceded(look: Look) -> Checked:
 
 
 def path(look: Look) -> Checked:
-    """Fresh edges join the names, the last one shifted, and no shift came before its cause's."""
+    """Fresh edges join the names the way trouble goes, and the shifts are in order along them.
+
+    Trouble goes up to callers that wait; load goes down to callees, and from one that has too much
+    of it up again. From a caller that fails it does not come down to another callee. The last name
+    has shifted, and none before the one before it.
+    """
     names = [str(name) for name in look.operands["path"]]
     if not names:
         return _V.UNCHECKABLE, "an empty path leads nowhere"
-    for here, there in itertools.pairwise(names):
-        if not look.is_linked(here, there):
-            return _V.FAILS, f"no fresh edge joins {here} and {there}"
+    wrong = _wrong_way(look, names)
+    if wrong:
+        return _V.FAILS, wrong
     onsets = [_first_of(look, name) for name in names]
     if onsets[-1] is None:
         return _V.UNCHECKABLE, f"no shift of {names[-1]} is in the cited evidence"
@@ -80,6 +85,21 @@ def path(look: Look) -> Checked:
         if late.at + late.error_s < early.at - early.error_s - SLACK_S:
             return _V.FAILS, f"{late.entity} shifted before {early.entity}"
     return _V.HOLDS, "every edge is known and fresh, and the shifts are in order along it"
+
+
+def _wrong_way(look: Look, names: list[str]) -> str:
+    """Which step of the path nothing takes; empty when every one is taken."""
+    went_up = False
+    for here, there in itertools.pairwise(names):
+        if not went_up and look.calls(here, there):
+            continue
+        if look.calls(there, here):
+            went_up = True
+        elif look.calls(here, there):
+            return f"{here} waits for others on this path, which does {there} no harm"
+        else:
+            return f"no fresh edge joins {here} and {there}"
+    return ""
 
 
 def _first_of(look: Look, entity: str) -> Onset | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from airra.lib.quantities import quantity
 from analysis.reasoning.checkers.order import ANY_CHANGE
-from analysis.reasoning.scene import OWN, SLOWER_S, Scene, Telling
+from analysis.reasoning.scene import OWN, Scene, Telling
 from analysis.types import BROKEN, ChangeFact, ClaimDraft, Fact, Mechanism, Onset, State, Steady
 
 _HALF = 0.5
@@ -170,7 +170,7 @@ def _lost(scene: Scene, entity: str, mechanism: Mechanism) -> Iterator[ClaimDraf
     if mechanism is not Mechanism.NETWORK:
         return
     for edge in scene.edges:
-        if edge.dst != entity or scene.lost_s(edge) < SLOWER_S:
+        if edge.dst != entity or not scene.is_lost(edge):
             continue
         yield from _slow_call(scene, edge.src, entity, f"{edge.src} waits for {entity}")
         middle = edge.self_before_s + _HALF * scene.lost_s(edge)

@@ -14,7 +14,7 @@ from analysis.reasoning.kubernetes.findings import Fault
 from analysis.reasoning.ledger import Ledger
 from analysis.reasoning.reasoners import arguments
 from analysis.reasoning.reasoners.base import Proposal
-from analysis.reasoning.scene import OWN, SLOWER_S, TELLING, Scene
+from analysis.reasoning.scene import OWN, TELLING, Scene
 from analysis.types import (
     BROKEN,
     ChangeFact,
@@ -31,7 +31,6 @@ _DECAY_S = 600.0  # a change this long before the shift has lost most of its wei
 _TOGETHER_S = 60.0  # changes of several services within this are one roll-out and tell less
 _SLACK_S = 30.0
 _UNASKED = -1.0  # nothing suggested it; it is only ruled out
-_MOSTLY = 0.6  # of what a call grew, which nobody accounts for
 _RISE = 1.5  # traffic this many times as high explains load
 
 _WORDS = {
@@ -187,10 +186,9 @@ def _network(scene: Scene, entity: str) -> Iterator[HypothesisDraft]:
     for edge in scene.edges:
         if edge.dst != entity or not (edge.calls_before and edge.calls_during):
             continue
-        lost = scene.lost_s(edge)
-        grown = edge.latency_during_s - edge.latency_before_s
-        if lost < SLOWER_S or lost < _MOSTLY * grown:
+        if not scene.is_lost(edge) or scene.onset(edge.src, "cpu"):
             continue
+        lost = scene.lost_s(edge)
         score = 1.4 + _standing(scene, entity)
         words = f"between {edge.src} and {entity} calls lose {lost:.2f} s that neither spends"
         yield _draft(scene, entity, Mechanism.NETWORK, f"calls from {edge.src}"[:20], words, score)

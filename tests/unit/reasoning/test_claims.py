@@ -127,6 +127,36 @@ def test_path(path: list[str], expected: ClaimVerdict) -> None:
     assert verdict("path", usual(*shifts), (1, 3), path=path) is expected
 
 
+SHOP = (
+    edge("front", "left"),
+    edge("front", "right"),
+    edge("left", "store"),
+    edge("right", "store"),
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (["store", "left", "front"], HOLDS),
+        (["front", "left", "store"], HOLDS),
+        (["left", "store", "right"], HOLDS),
+        (["left", "front", "right"], FAILS),
+        (["store", "left", "front", "right"], FAILS),
+    ],
+    ids=[
+        "up to who waits", "down with the load", "through what both need",
+        "a caller that waits harms no other callee", "nor after a longer way",
+    ],
+)  # fmt: skip
+def test_trouble_goes_only_some_ways(path: list[str], expected: ClaimVerdict) -> None:
+    shifts = [onset(name, "errors") for name in ("front", "left", "right", "store")]
+    known = ledger(entry(1, "get_topology", *SHOP), entry(3, "get_onsets", *shifts))
+    found = check(ClaimDraft("path", "", (1, 3), {"path": path}), known, context(edges=SHOP))
+    assert found is not None
+    assert found.verdict is expected, found.explanation
+
+
 def test_a_path_over_a_stale_edge_fails() -> None:
     old = [edge("front", "middle", age_s=30 * 24 * 3600), EDGES[1]]
     known = ledger(entry(1, "get_topology", *old), entry(3, "get_onsets", onset("front", "errors")))
@@ -198,7 +228,7 @@ def test_a_judgement_is_never_checked_and_always_weak() -> None:
     assert (found.verdict, found.weight) == (UNCHECKABLE, Weight.WEAK)
 
 
-JUNK = st.sampled_from(
+JUNK: st.SearchStrategy[Any] = st.sampled_from(
     [
         None, True, 0, -1, 3, 1e308, float("nan"), float("inf"), "", "x", ">", "front", "errors",
         "c1", "any", "latency_during_s", "__class__", [], ["front"], ["front", "errors"], [[], {}],

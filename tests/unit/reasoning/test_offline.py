@@ -169,3 +169,17 @@ def test_what_nobody_sees_into_is_outside() -> None:
     inside = (edge("front", "middle", slow=True),)
     found = concluded(onset("front", "latency"), *calm("cpu"), edges=inside)
     assert found.hypotheses[0].draft.mechanism is Mechanism.DEPENDENCY
+
+
+def test_who_has_no_cpu_left_finds_every_call_slow() -> None:
+    """The callee answers as ever: neither it nor the way to it is to blame."""
+    found = concluded(
+        onset("front", "cpu"),
+        onset("front", "latency"),
+        *(steady(s, "cpu") for s in ("middle", "store")),
+        *calm("traffic"),
+        edges=(SEEN, edge("middle", "store")),
+    )
+    best = found.hypotheses[0]
+    assert (best.draft.entity, best.draft.mechanism) == ("front", Mechanism.SATURATION)
+    assert best.state is HypothesisState.SUPPORTED

@@ -77,23 +77,27 @@ def head_of(rows: Sequence[Evidence]) -> dict[str, Any]:
 
 
 def verify_chain(investigation: Investigation) -> Chain:
-    """Recompute every hash, attempt by attempt, and compare with what the settlement noted."""
+    """Recompute every hash, attempt by attempt, and compare with what the settlement noted.
+
+    Attempts from before calls were hashed are left out, unless a settlement noted how they ended.
+    """
     rows = list(investigation.evidence.order_by("attempt", "seq"))
-    attempts = sorted({row.attempt for row in rows})
-    problems = [
-        problem
-        for attempt in attempts
-        for problem in broken_links([row for row in rows if row.attempt == attempt])
-    ]
     noted = AuditEvent.objects.filter(
         kind="investigation.settled", target_id=str(investigation.pk)
     ).values_list("after", flat=True)
-    for ledger in (after["ledger"] for after in noted if "ledger" in after):
-        own = [row for row in rows if row.attempt == ledger["attempt"]]
-        if head_of(own) != {"rows": ledger["rows"], "head": ledger["head"]}:
-            told = f"{ledger['rows']} rows ending in {ledger['head'][:12]}"
-            problems.append(f"attempt {ledger['attempt']}: the settlement saw {told}")
-    return Chain(len(rows), tuple(problems))
+    heads = {after["ledger"]["attempt"]: after["ledger"] for after in noted if "ledger" in after}
+    checked, problems = 0, []
+    for attempt in sorted({row.attempt for row in rows} | set(heads)):
+        own = [row for row in rows if row.attempt == attempt]
+        head = heads.get(attempt)
+        if head is None and not any(row.args_hash for row in own):
+            continue
+        checked += len(own)
+        problems += broken_links(own)
+        if head and head_of(own) != {"rows": head["rows"], "head": head["head"]}:
+            told = f"{head['rows']} rows ending in {head['head'][:12]}"
+            problems.append(f"attempt {attempt}: the settlement saw {told}")
+    return Chain(checked, tuple(problems))
 
 
 def broken_links(rows: Sequence[Evidence]) -> list[str]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
 from airra.lib import clock
@@ -110,6 +111,28 @@ def test_the_audit_log_knows_how_it_ended(run: Investigation, rows: list[Evidenc
     shorter = {"ledger": {"attempt": 1, **chain.head_of(rows[:-1])}}
     audit.record("investigation.settled", target=run, after=shorter)
     assert "the settlement saw 3 rows" in chain.verify_chain(run).problems[0]
+
+
+def test_rows_from_before_calls_were_hashed_are_left_out(run: Investigation) -> None:
+    make.evidence(run, 1)
+    assert chain.verify_chain(run) == chain.Chain(0, ())
+    noted = {"ledger": {"attempt": 1, "rows": 1, "head": "ab"}}
+    audit.record("investigation.settled", target=run, after=noted)
+    assert not chain.verify_chain(run).is_intact
+
+
+def test_the_command_names_what_was_touched(
+    run: Investigation, rows: list[Evidence], capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("verify_evidence")
+    assert "4 rows of evidence in 1 investigations: all as they were" in capsys.readouterr().out
+    noted = {"ledger": {"attempt": 1, **chain.head_of(rows[:-1])}}
+    audit.record("investigation.settled", target=run, after=noted)
+    with pytest.raises(CommandError, match="1 were touched"):
+        call_command("verify_evidence")
+    assert f"{run.incident.key} {run.pk}: attempt 1" in capsys.readouterr().out
+    call_command("verify_evidence", days=0)
+    assert "0 rows" in capsys.readouterr().out
 
 
 def test_the_database_refuses_a_change(rows: list[Evidence]) -> None:

@@ -85,18 +85,21 @@ def verify_chain(investigation: Investigation) -> Chain:
     noted = AuditEvent.objects.filter(
         kind="investigation.settled", target_id=str(investigation.pk)
     ).values_list("after", flat=True)
-    heads = {after["ledger"]["attempt"]: after["ledger"] for after in noted if "ledger" in after}
+    heads = [after["ledger"] for after in noted if "ledger" in after]
     checked, problems = 0, []
-    for attempt in sorted({row.attempt for row in rows} | set(heads)):
+    for attempt in sorted({row.attempt for row in rows} | {head["attempt"] for head in heads}):
         own = [row for row in rows if row.attempt == attempt]
-        head = heads.get(attempt)
-        if head is None and not any(row.args_hash for row in own):
+        of_it = [head for head in heads if head["attempt"] == attempt]
+        if not of_it and not any(row.args_hash for row in own):
             continue
         checked += len(own)
         problems += broken_links(own)
-        if head and head_of(own) != {"rows": head["rows"], "head": head["head"]}:
-            told = f"{head['rows']} rows ending in {head['head'][:12]}"
-            problems.append(f"attempt {attempt}: the settlement saw {told}")
+        problems += [
+            f"attempt {attempt}: the settlement saw {head['rows']} rows ending in "
+            f"{head['head'][:12]}"
+            for head in of_it
+            if head_of(own) != {"rows": head["rows"], "head": head["head"]}
+        ]
     return Chain(checked, tuple(problems))
 
 

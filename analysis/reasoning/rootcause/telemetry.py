@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from analysis.reasoning.rootcause import impact, resources, traces
 from analysis.reasoning.rootcause.fusion import Weights, fuse, weights
+from analysis.reasoning.rootcause.roles import Role, meaning
 from analysis.reasoning.rootcause.signature import fault_type
 from analysis.types import Case, Clue, Diagnosis, Suspect
 
@@ -27,6 +28,20 @@ RANKED = (
 
 # Each reads what it needs of the case and says nothing where that is missing.
 SOURCES: tuple[Callable[[Case], list[Clue]], ...] = (resources.clues, impact.clues, traces.clues)
+
+# Where a fault shows first.
+_MEASURES: dict[str, tuple[Role, ...]] = {
+    "cpu": (Role.CPU,),
+    "memory": (Role.MEMORY,),
+    "disk": (Role.DISK,),
+    "connections": (Role.SOCKETS,),
+    "loss": (Role.NETWORK_ERRORS,),
+    "crash": (Role.RESTARTS,),
+    "network_delay": (Role.LATENCY,),
+    "latency": (Role.LATENCY,),
+    "overload": (Role.LATENCY,),
+    "errors": (Role.SUCCESS, Role.ERRORS),
+}
 
 
 def diagnose(case: Case) -> Diagnosis:
@@ -67,14 +82,29 @@ def null_features(case: Case) -> dict[str, float]:
 
 
 def metrics(case: Case, suspects: Sequence[Suspect]) -> tuple[tuple[str, str], ...]:
-    """What the clues rest on, as (component, metric): the best suspect's strongest first."""
+    """(component, metric), the most telling first.
+
+    Those of the best suspect that measure its fault, then what the clues rest on.
+    """
+    measured = (
+        [
+            (suspects[0].component, name)
+            for role in _MEASURES.get(suspects[0].fault_type, ())
+            for component, name in sorted(case.series)
+            if component == suspects[0].component
+            and meaning(name).role is role
+            and not meaning(name).is_host
+        ]
+        if suspects
+        else []
+    )
     named = [
         (suspect.component, clue.detail)
         for suspect in suspects[:5]
         for clue in suspect.clues
         if (suspect.component, clue.detail) in case.series
     ]
-    return tuple(dict.fromkeys(named))
+    return tuple(dict.fromkeys([*measured, *named]))
 
 
 def _own(clues: Sequence[Clue], component: str) -> tuple[Clue, ...]:

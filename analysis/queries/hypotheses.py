@@ -11,7 +11,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import QuerySet
 
-from analysis.models import Evidence, Hypothesis, Investigation
+from analysis.models import Evidence, Hypothesis, Investigation, SharedInvestigation
 from analysis.queries import course, investigations
 from analysis.queries.course import Course
 from analysis.queries.evidence import LEDGER_FIELDS, EvidenceRow, evidence_row
@@ -106,6 +106,7 @@ class Panel:
     shared_reason: str = ""  # why it is another incident's and answers for this one too
     labels: int = 0  # hypotheses that people have judged in this workspace
     cost_usd: float = 0.0
+    is_unpriced: bool = False  # a part of the cost is not known
 
     @property
     def ranked(self) -> list[HypothesisRow]:
@@ -214,6 +215,7 @@ def panel_of(runs: Sequence[Investigation]) -> Panel:
         shared_reason=getattr(run, "shared_reason", ""),
         labels=getattr(run, "labels", 0),
         cost_usd=getattr(run, "cost_microusd", 0) / 1_000_000,
+        is_unpriced=getattr(run, "is_unpriced", False),
     )
 
 
@@ -264,10 +266,21 @@ def _claim_row(row: Mapping[str, Any]) -> ClaimRow:
 
 
 def top_causes(incident_ids: Collection[UUID]) -> dict[UUID, TopCause]:
-    """The best hypothesis of the newest finished investigation of each incident. One query."""
+    """The best hypothesis of the newest investigation that ended, own or shared. Two queries."""
+    shared = dict(
+        SharedInvestigation.objects.filter(
+            incident__in=incident_ids, released_at__isnull=True
+        ).values_list("incident_id", "investigation__incident_id")
+    )
+    found = _own_causes({*incident_ids, *shared.values()})
+    answered = {about: found[leader] for about, leader in shared.items() if leader in found}
+    return {**answered, **{about: found[about] for about in incident_ids if about in found}}
+
+
+def _own_causes(incident_ids: Collection[UUID]) -> dict[UUID, TopCause]:
     found = (
         Investigation.objects.filter(incident__in=incident_ids)
-        .exclude(state__in=Investigation.LIVE)
+        .exclude(state__in=[*Investigation.LIVE, Investigation.State.CANCELLED])
         .order_by("created_at", "-hypotheses__rank")
         .values(
             "pk", "incident_id", "outcome", "hypotheses__statement", "hypotheses__confidence",

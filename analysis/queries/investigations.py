@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce
 from django.shortcuts import get_object_or_404
 
 from analysis.models import Hypothesis, Investigation, ModelCall, SharedInvestigation
+from analysis.types import CallStatus
 from incidents.models import Incident
 from incidents.queries.access import workspaces_of
 
@@ -21,7 +22,8 @@ def of(incident: Incident) -> Sequence[Investigation]:
     """Its own, then those of other incidents that answer for it too. One query.
 
     Each has `shared_reason`, why it answers for this incident ("" for its own), `labels`, how
-    many hypotheses people have judged in the workspace, and `cost_microusd`.
+    many hypotheses people have judged in the workspace, `cost_microusd`, and `is_unpriced`, whether
+    the price of a call was not known.
     """
     shared = SharedInvestigation.objects.filter(
         investigation=OuterRef("pk"), incident=incident, released_at__isnull=True
@@ -34,6 +36,7 @@ def of(incident: Incident) -> Sequence[Investigation]:
         .annotate(
             shared_reason=Coalesce(Subquery(shared.values("reason")[:1]), Value("")),
             cost_microusd=cost(),
+            is_unpriced=is_unpriced(),
             labels=Coalesce(Subquery(counted), Value(0)),
             is_anothers=Case(When(incident=incident, then=Value(0)), default=Value(1)),
         )
@@ -49,11 +52,17 @@ def cost() -> Coalesce:
     return Coalesce(Subquery(total), Value(0))
 
 
+def is_unpriced() -> Exists:
+    """Whether its money is only a part: the price of a model that was asked is not known."""
+    calls = ModelCall.objects.filter(investigation=OuterRef("pk"), is_priced=False)
+    return Exists(calls.filter(status=CallStatus.SENT))
+
+
 def one(user: AbstractBaseUser | AnonymousUser, investigation_id: UUID) -> Investigation:
     """An investigation of a workspace of this user; 404 otherwise."""
-    found = Investigation.objects.annotate(cost_microusd=cost()).select_related(
-        "incident__workspace", "incident__service", "requested_by", "cancelled_by"
-    )
+    found = Investigation.objects.annotate(
+        cost_microusd=cost(), is_unpriced=is_unpriced()
+    ).select_related("incident__workspace", "incident__service", "requested_by", "cancelled_by")
     return get_object_or_404(
         found, pk=investigation_id, incident__workspace__in=workspaces_of(user)
     )

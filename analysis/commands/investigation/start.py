@@ -117,6 +117,9 @@ def start(*, incident: Incident, by: User, note: str = "") -> Investigation:
             _carry_on(made)
     except IntegrityError:
         made = incident.investigations.get(state__in=Investigation.LIVE)
+        if made.cancel_requested_at is not None:
+            msg = f"the investigation of {incident.key} is just being cancelled: ask again"
+            raise CannotInvestigate(msg) from None
     if note.strip():
         course.append(made, ProgressKind.NOTE, note.strip(), by=by)
     enqueue(Job.INVESTIGATE, incident_id=str(incident.pk))

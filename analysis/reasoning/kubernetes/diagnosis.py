@@ -18,6 +18,7 @@ _MOST = 0.93  # no rule is right more often than that
 _TELLING = 0.7  # weaker findings leave the word to the series
 _TROUBLE = frozenset({"error", "critical", "fatal", "warn", "warning", "severe"})
 _ABSTAIN_BELOW = 0.35
+_UNNAMED = 0.02
 _SHARE_OF_NEXT = 0.25  # what the next in a finding's chain is believed of its strength
 
 
@@ -70,10 +71,12 @@ def diagnose_kubernetes(case: Case) -> Diagnosis:
         Suspect(name, shares[name], str(by[name][0][1].fault), tuple(c for c, _ in by[name]))
         for name in ranked
     ]
-    each = none / (len(rest) + 1) if rest else 0.0
-    suspects += [Suspect(name, min(each, 0.01), "unknown") for name in rest]
+    # Those that no rule names share what is left, and none gets more than one that is named.
+    each = min([_UNNAMED, none / (len(rest) + 1), *shares.values()])
+    suspects += [Suspect(name, each, "unknown") for name in rest]
     top = suspects[0].probability if suspects else 0.0
-    return Diagnosis(tuple(suspects), none, top < _ABSTAIN_BELOW, "kubernetes")
+    left = none - each * len(rest)
+    return Diagnosis(tuple(suspects), left, top < _ABSTAIN_BELOW, "kubernetes")
 
 
 def _strength(own: Sequence[tuple[Clue, Finding]], case: Case) -> float:

@@ -112,8 +112,10 @@ class Line:
     text: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Snapshot:
+    """Compared by identity, so that what is computed of one may be kept beside it."""
+
     things: Sequence[Thing] = ()
     events: Sequence[Event] = ()
     units: Sequence[Unit] = ()
@@ -168,15 +170,25 @@ class Snapshot:
             and (not e.ref.namespace or not thing.namespace or e.ref.namespace == thing.namespace)
         ]
 
-    def events_below(self, workload: Thing, *reasons: str) -> list[Event]:
-        """Events about a workload and the ReplicaSets it made, listed or not."""
-        found = self.events_of(workload, *reasons)
+    @cached_property
+    def _events_of_sets(self) -> dict[str, list[Event]]:
+        """Events of ReplicaSets by the name of what made them, whether they are listed or not."""
+        found: dict[str, list[Event]] = {}
         for event in self.events:
-            own = event.ref.kind == "ReplicaSet" and _HASH.sub("", event.ref.name) == workload.name
-            same = event.ref.namespace in {"", workload.namespace} or not workload.namespace
-            if own and same and event.reason in reasons and workload.ref.kind == "Deployment":
-                found.append(event)
+            if event.ref.kind == "ReplicaSet":
+                found.setdefault(_HASH.sub("", event.ref.name), []).append(event)
         return found
+
+    def events_below(self, workload: Thing, *reasons: str) -> list[Event]:
+        """Events about a workload and the ReplicaSets it made."""
+        found = self.events_of(workload, *reasons)
+        below = self._events_of_sets.get(workload.name, [])
+        spaces = {"", workload.namespace}
+        return found + [
+            e
+            for e in (below if workload.ref.kind == "Deployment" else ())
+            if e.reason in reasons and (not workload.namespace or e.ref.namespace in spaces)
+        ]
 
     @cached_property
     def logs_by_author(self) -> dict[str, list[str]]:
@@ -228,18 +240,36 @@ class Snapshot:
     def pods_of(self, workload: Thing) -> list[Thing]:
         return self._pods_by_workload.get(workload.ref, [])
 
-    def replica_sets_of(self, workload: Thing) -> Iterator[Thing]:
+    @cached_property
+    def _sets_by_owner(self) -> dict[str, list[Thing]]:
+        found: dict[str, list[Thing]] = {}
         for set_ in self.of("ReplicaSet"):
-            owners = [o.name for o in set_.owners] or [_HASH.sub("", set_.name)]
-            if workload.name in owners and set_.namespace in {workload.namespace, ""}:
+            for name in {o.name for o in set_.owners} or {_HASH.sub("", set_.name)}:
+                found.setdefault(name, []).append(set_)
+        return found
+
+    def replica_sets_of(self, workload: Thing) -> Iterator[Thing]:
+        for set_ in self._sets_by_owner.get(workload.name, []):
+            if set_.namespace in {workload.namespace, ""}:
                 yield set_
+
+    @cached_property
+    def _services_by_label(self) -> dict[tuple[str, str], list[Thing]]:
+        """Services by the first label of their selector: who meets it has that label."""
+        found: dict[tuple[str, str], list[Thing]] = {}
+        for service in self.of("Service"):
+            first = next(iter(selector(service).items()), None)
+            if first:
+                found.setdefault(first, []).append(service)
+        return found
 
     def services_of(self, workload: Thing) -> list[Thing]:
         """Services whose selector the pods of this workload meet."""
         labels = template_labels(workload)
         return [
             s
-            for s in self.of("Service")
+            for label in labels.items()
+            for s in self._services_by_label.get(label, [])
             if s.namespace == workload.namespace and selects(selector(s), labels)
         ]
 

@@ -3,10 +3,19 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from analysis.reasoning.kubernetes.kinds import WORKLOADS
-from analysis.reasoning.kubernetes.model import Json, Ref, Snapshot, Thing, template_labels
+from analysis.reasoning.kubernetes.model import (
+    Json,
+    Ref,
+    Snapshot,
+    Thing,
+    selector,
+    selects,
+    template_labels,
+)
 from analysis.reasoning.kubernetes.quantities import quantity
 
 _OVER = frozenset({"Completed", "Succeeded", "Terminating"})
@@ -171,15 +180,37 @@ def containers(thing: Thing, *, with_init: bool = False) -> list[Json]:
     return [*first, *items_of(spec, "containers")]
 
 
-def holders(snap: Snapshot) -> Iterator[Thing]:
+@lru_cache(maxsize=1)
+def holders(snap: Snapshot) -> tuple[Thing, ...]:
     """Whatever holds a pod spec, once: pods with containers known, else their workloads."""
+    found: list[Thing] = []
     seen: set[Ref] = set()
     for kind in (*RUNNING, "Job", "CronJob"):
         for workload in snap.of(kind):
             pods = [p for p in snap.pods_of(workload) if containers(p)]
             seen.update(p.ref for p in snap.pods_of(workload))
-            yield workload if _is_detailed(workload) or not pods else pods[0]
-    yield from (pod for pod in snap.of("Pod") if pod.ref not in seen)
+            found.append(workload if _is_detailed(workload) or not pods else pods[0])
+    return (*found, *(pod for pod in snap.of("Pod") if pod.ref not in seen))
+
+
+@lru_cache(maxsize=1)
+def _holders_by_label(snap: Snapshot) -> dict[tuple[str, str], list[Thing]]:
+    found: dict[tuple[str, str], list[Thing]] = {}
+    for holder in holders(snap):
+        for label in template_labels(holder).items():
+            found.setdefault(label, []).append(holder)
+    return found
+
+
+def behind(snap: Snapshot, service: Thing) -> list[Thing]:
+    """Holders of pods that meet the selector of a Service, in its namespace."""
+    wanted_labels = selector(service)
+    first = next(iter(wanted_labels.items()), None)
+    return [
+        h
+        for h in (_holders_by_label(snap).get(first, []) if first else ())
+        if h.namespace == service.namespace and selects(wanted_labels, template_labels(h))
+    ]
 
 
 def _is_detailed(workload: Thing) -> bool:
@@ -212,14 +243,12 @@ def about(snap: Snapshot, thing: Thing, *first: Ref) -> tuple[Ref, ...]:
 
 def of_service(snap: Snapshot, service: Thing) -> list[Thing]:
     """Workloads that carry the service's name or meet its selector."""
-    wanted_labels = service.part("spec", "selector")
-    found = []
-    for workload in snap.of(*RUNNING):
-        labels = template_labels(workload)
-        meets = wanted_labels and all(labels.get(k) == v for k, v in wanted_labels.items())
-        if (meets or workload.name == service.name) and workload.namespace == service.namespace:
-            found.append(workload)
-    return found
+    named = [w for k in RUNNING if (w := snap.find(k, service.name, service.namespace))]
+    meeting = [
+        (snap.workload_of(h) or h) if h.ref.kind == "Pod" else h for h in behind(snap, service)
+    ]
+    found = [w for w in (*meeting, *named) if w.ref.kind in RUNNING]
+    return list({w.ref: w for w in found}.values())
 
 
 def ports(thing: Thing) -> list[Json]:

@@ -30,45 +30,47 @@ def excused(snap: Snapshot, found: Sequence[Finding]) -> list[Finding]:
     for finding in found:
         for ref in finding.about if finding.rule not in _SYMPTOMS else finding.about[:1]:
             worst[ref] = max(worst.get(ref, 0.0), finding.strength)
-    needs = _needs(snap)
+    if not any(f.rule in _SYMPTOMS for f in found):
+        return list(found)
+    needs = _Needs(snap)
     return [_excused(finding, needs, worst) for finding in found]
 
 
-def _excused(finding: Finding, needs: dict[Ref, set[Ref]], worst: dict[Ref, float]) -> Finding:
+def _excused(finding: Finding, needs: "_Needs", worst: dict[Ref, float]) -> Finding:
     if finding.rule not in _SYMPTOMS:
         return finding
-    own = set(finding.about)
-    below = {ref for one in finding.about for ref in needs.get(one, ())} - own
+    below = needs.below(finding.about)
     if any(worst.get(ref, 0.0) >= max(finding.strength, _LEAST) for ref in below):
         return replace(finding, strength=finding.strength * _LEFT)
     return finding
 
 
-def _needs(snap: Snapshot) -> dict[Ref, set[Ref]]:
-    """What each workload calls, by its environment, all the way down; and the nodes of its pods."""
-    direct: dict[Ref, set[Ref]] = {}
-    for holder in holders(snap):
-        called = direct.setdefault(holder.ref, set())
-        for _, host, _ in addresses(holder):
-            service = service_named(snap, host, holder.namespace)
-            if service is not None:
-                called.update({service.ref, *(w.ref for w in of_service(snap, service))})
-    reach = {ref: _reach(ref, direct) for ref in direct}
-    for pod in snap.of("Pod"):
-        node = pod.text("spec", "nodeName")
-        workload = snap.workload_of(pod)
-        above = workload.ref if workload else pod.ref
-        if node:
-            reach.setdefault(above, set()).add(Ref("Node", node))
-    return reach
+class _Needs:
+    """What workloads call by their environment, all the way down, and the nodes they sit on."""
 
+    def __init__(self, snap: Snapshot) -> None:
+        self._calls: dict[Ref, set[Ref]] = {}
+        for holder in holders(snap):
+            called = self._calls.setdefault(holder.ref, set())
+            for _, host, _ in addresses(holder):
+                service = service_named(snap, host, holder.namespace)
+                if service is not None:
+                    called.update({service.ref, *(w.ref for w in of_service(snap, service))})
+        self._nodes: dict[Ref, set[Ref]] = {}
+        for pod in snap.of("Pod"):
+            workload = snap.workload_of(pod)
+            if node := pod.text("spec", "nodeName"):
+                above = workload.ref if workload else pod.ref
+                self._nodes.setdefault(above, set()).add(Ref("Node", node))
 
-def _reach(start: Ref, direct: dict[Ref, set[Ref]]) -> set[Ref]:
-    seen: set[Ref] = set()
-    todo = [start]
-    while todo:
-        for ref in direct.get(todo.pop(), ()):
-            if ref not in seen:
-                seen.add(ref)
-                todo.append(ref)
-    return seen - {start}
+    def below(self, own: Sequence[Ref]) -> set[Ref]:
+        """Everything these objects rest on, themselves left out."""
+        seen: set[Ref] = set()
+        todo = list(own)
+        while todo:
+            for ref in self._calls.get(todo.pop(), ()):
+                if ref not in seen:
+                    seen.add(ref)
+                    todo.append(ref)
+        nodes = {node for ref in own for node in self._nodes.get(ref, ())}
+        return (seen | nodes) - set(own)

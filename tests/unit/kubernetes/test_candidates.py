@@ -88,4 +88,6 @@ def test_every_candidate_is_ranked_once_and_shares_add_up() -> None:
     said = diagnose_kubernetes(case("quota_exceeded", "app/web", "app/cart", "node/n1"))
     names = [s.component for s in said.suspects]
     assert sorted(names) == ["app/cart", "app/web", "node/n1"]
-    assert sum(s.probability for s in said.suspects) <= 1.0 + 1e-9
+    shares = [s.probability for s in said.suspects]
+    assert sum(shares) <= 1.0 + 1e-9
+    assert shares == sorted(shares, reverse=True)

@@ -5,7 +5,14 @@ from collections.abc import Iterator
 
 from analysis.reasoning.kubernetes.findings import CAUSE, STATE, Fault, Hit, rule
 from analysis.reasoning.kubernetes.model import Json, Snapshot, Thing, selects, texts
-from analysis.reasoning.kubernetes.pods import about, holders, items_of, part_of, port_numbers
+from analysis.reasoning.kubernetes.pods import (
+    about,
+    behind,
+    holders,
+    items_of,
+    part_of,
+    port_numbers,
+)
 from analysis.reasoning.kubernetes.rules.routing import addresses, service_named
 
 _CUT = re.compile(r"timed? ?out|deadline exceeded|unreachable|refused|failed", re.IGNORECASE)
@@ -58,14 +65,14 @@ def policy_closes_needed_way(snap: Snapshot) -> Iterator[Hit]:
 
     Policies add up: a way is closed only when no policy for the same pods opens it.
     """
-    every = list(holders(snap))
-    for caller in every:
+    if not snap.of("NetworkPolicy"):
+        return
+    for caller in holders(snap):
         for name, host, port in addresses(caller):
             service = service_named(snap, host, caller.namespace)
             if service is None:
                 continue
-            wanted = texts(service.part("spec", "selector"))
-            for callee in (h for h in every if selects(wanted, _labels(h))):
+            for callee in behind(snap, service):
                 closing = _closing(snap, caller, callee)
                 if closing:
                     policy, side = closing

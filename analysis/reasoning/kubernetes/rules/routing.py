@@ -16,6 +16,7 @@ from analysis.reasoning.kubernetes.model import (
 )
 from analysis.reasoning.kubernetes.pods import (
     about,
+    behind,
     env,
     holders,
     is_felt,
@@ -103,8 +104,7 @@ def target_port_wrong(snap: Snapshot) -> Iterator[Hit]:
     a number is sure once somebody meets the Service and gets no answer.
     """
     for service in snap.of("Service"):
-        behind = [h for h in holders(snap) if selects(selector(service), template_labels(h))]
-        same = [h for h in behind if h.namespace == service.namespace and ports(h)]
+        same = [h for h in behind(snap, service) if ports(h)]
         for port in service.items("spec", "ports"):
             target = port.get("targetPort", port.get("port") if "targetPort" in port else None)
             if target is None or not same:
@@ -129,10 +129,9 @@ def protocol_wrong(snap: Snapshot) -> Iterator[Hit]:
     for service in snap.of("Service"):
         if service.name in {"kube-dns", "coredns"}:
             continue
-        behind = [h for h in holders(snap) if selects(selector(service), template_labels(h))]
         for port in service.items("spec", "ports"):
             protocol = str(port.get("protocol") or "TCP")
-            for holder in behind:
+            for holder in behind(snap, service):
                 opened = {
                     str(p.get("protocol") or "TCP")
                     for p in ports(holder)
@@ -273,14 +272,14 @@ def service_without_endpoints(snap: Snapshot) -> Iterator[Hit]:
             continue
         pods = _pods_for(snap, service)
         bad = [p for p in pods if not is_ready(p)]
-        behind = [h for h in holders(snap) if selects(selector(service), template_labels(h))]
+        held = behind(snap, service)
         if bad:
             second = f"{bad[0].ref} not ready"
-        elif behind:
-            second = f"{behind[0].ref} wants {wanted(behind[0])} pods"
+        elif held:
+            second = f"{held[0].ref} wants {wanted(held[0])} pods"
         else:
             continue
-        chain = (*(r for h in behind[:1] for r in about(snap, h)), service.ref)
+        chain = (*(r for h in held[:1] for r in about(snap, h)), service.ref)
         facts = f"Endpoints/{service.name} <none>", second
         yield Hit(chain, facts, f"{service.name} has nobody to answer", 0.4)
 

@@ -68,10 +68,11 @@ def calls_to_service_fail(snap: Snapshot) -> Iterator[Hit]:
 
     Stronger where its own pods are short; counted, so that the most failing callee leads.
     """
-    names = _names(snap)
+    failures = list(_failures(snap))
+    names = _names(snap) if failures else []
     count: Counter[Ref] = Counter()
     sample: dict[Ref, tuple[Thing, str]] = {}
-    for who, text, line in _failures(snap):
+    for who, text, line in failures:
         rest = text
         for service, named in names:
             if named.search(rest):
@@ -154,15 +155,16 @@ def cpu_used_up(snap: Snapshot) -> Iterator[Hit]:
 @rule(Fault.UNKNOWN, "Debug Running Pods", 0.2)
 def warnings_counted(snap: Snapshot) -> Iterator[Hit]:
     """How many warning events an object has now, whatever they say: never above another rule."""
-    count = Counter(e.ref for e in snap.events if e.type == "Warning")
-    total = sum(count.values())
+    warnings = [e for e in snap.events if e.type == "Warning"]
+    count = Counter(e.ref for e in warnings)
+    first = {e.ref: e for e in reversed(warnings)}
+    total = len(warnings)
     for ref, times in count.items():
         thing = snap.find(ref.kind, ref.name, ref.namespace)
         if thing is None:
             continue
-        last = next(e for e in snap.events if e.ref == ref and e.type == "Warning")
         chain = about(snap, thing)
-        facts = last.line, f"{times} of {total} warning events"
+        facts = first[ref].line, f"{times} of {total} warning events"
         yield Hit(chain, facts, f"{times} warnings about {ref.name}", 0.2 * times / total)
 
 

@@ -6,7 +6,7 @@ Features (0 to 1): `changed_events` (bags.py: code faults) and, of which kind th
 (spans.py: cpu, slow code).
 """
 
-from analysis.reasoning.rootcause import bags, spans
+from analysis.reasoning.rootcause import bags, log_novelty, spans
 from analysis.reasoning.rootcause.visits import visits_of
 from analysis.types import Case, Clue
 
@@ -14,4 +14,8 @@ from analysis.types import Case, Clue
 def clues(case: Case) -> list[Clue]:
     """Clues from the traces of `case`; empty without spans on both sides of its start."""
     visits = visits_of(case)
-    return [*bags.clues_of(visits, case), *spans.clues_of(visits, case)]
+    return [
+        *bags.clues_of(visits, case),
+        *spans.clues_of(visits, case),
+        *log_novelty.clues(case),
+    ]

@@ -12,6 +12,7 @@ the cause of the others: a callee ends before its caller, an earlier call before
 - `stopped_event`: the same, of changes in which something that used to happen is missing;
 - `new_error`, `new_event`: the same, of changes in which an error (or anything else) is new;
 - `only_stopped`: the same, of changes with nothing new: a flow that was aborted (exception);
+- `skipped_part`: the same, where spans show that most of the flow goes on (a wrong return);
 - `swapped_event`: the same, of changes with something new in the place of what stopped: a flow led
   elsewhere (a wrong return);
 - `vanished_request`: the same, of requests from outside that used to be composed here;
@@ -38,6 +39,7 @@ _ONSETS_S = (
     (60, 1.0),
 )
 _HALF = 8.0  # the G that is half convincing
+_MOST = 0.7  # of a flow's events: when that many stop, it was aborted
 _SURE = 3.0  # G below this (p about .08) is a change nobody should be blamed for
 
 
@@ -110,6 +112,14 @@ def _signatures(change: Change) -> Iterable[tuple[str, str]]:
         yield service, "new_event"
     else:
         yield service, "only_stopped"
+        if _is_skipped_part(change):
+            yield service, "skipped_part"
+
+
+def _is_skipped_part(change: Change) -> bool:
+    """Whether spans show that the better part of a flow still happens (logs show less of it)."""
+    is_traced = not any(event[0] == "log" for event in change.usual)
+    return is_traced and len(change.stopped) < _MOST * len(change.usual)
 
 
 def _clue(service: str, feature: str, weight: float, change: Change) -> Clue:

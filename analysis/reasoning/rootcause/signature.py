@@ -18,6 +18,9 @@ _SIGNATURES: dict[str, tuple[str, float]] = {
     "slow_impact": ("latency", 1.0),
     "failed_impact": ("errors", 1.2),
     "only_stopped": ("exception", 1.4),
+    "stopped_calls": ("exception", 1.4),
+    "skipped_part": ("return", 1.5),
+    "vanished_request": ("return", 1.4),
     "new_error": ("return", 1.0),
     "new_event": ("return", 1.0),
 }

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from analysis.reasoning.rootcause import impact, resources, traces
+from analysis.reasoning.rootcause import impact, resources, silence, traces
 from analysis.reasoning.rootcause.fusion import Weights, fuse, weights
 from analysis.reasoning.rootcause.roles import Role, meaning
 from analysis.reasoning.rootcause.signature import fault_type
@@ -17,6 +17,7 @@ RANKED = (
     "cpu",
     "disk",
     "failed_impact",
+    "log_novelty",
     "memory",
     "network_errors",
     "only_stopped",
@@ -24,10 +25,16 @@ RANKED = (
     "rpc_gap",
     "slow_impact",
     "sockets",
+    "stopped_calls",
 )
 
 # Each reads what it needs of the case and says nothing where that is missing.
-SOURCES: tuple[Callable[[Case], list[Clue]], ...] = (resources.clues, impact.clues, traces.clues)
+SOURCES: tuple[Callable[[Case], list[Clue]], ...] = (
+    resources.clues,
+    impact.clues,
+    silence.clues,
+    traces.clues,
+)
 
 # Where a fault shows first.
 _MEASURES: dict[str, tuple[Role, ...]] = {

@@ -44,6 +44,9 @@ _TONES = {
     "could_not_investigate": "tone-red",
     "cancelled": "tone-amber",
     "running": "tone-violet",
+    # calls to models
+    "sent": "tone-green",
+    "replayed": "tone-blue",
     # plans, approvals, executions
     "pending": "tone-amber",
     "approved": "tone-green",

@@ -20,6 +20,7 @@ SECTIONS = (
     "services",
     "detectors",
     "sources",
+    "models",
     "evaluation",
     "audit",
     "account",
@@ -58,6 +59,11 @@ class Shell:
         """The settings need the role and the staff flag both."""
         is_staff = bool(getattr(self.request.user, "is_staff", False))
         return is_staff and any(Permission.ADMINISTER in desk.permissions for desk in self.desks)
+
+    @property
+    def may_set_models(self) -> bool:
+        """Who may say which models are asked, and at what cost."""
+        return any(Permission.ADMINISTER in desk.permissions for desk in self.desks)
 
     @property
     def permissions(self) -> dict[UUID, frozenset[Permission]]:

@@ -17,7 +17,9 @@ from incidents.commands import audit
 from incidents.permissions import Permission
 from incidents.queries.access import require
 
-_SETTINGS = ("name", "kind", "url", "tenant", "secret_ref", "timeout_s", "is_enabled")
+_SETTINGS = (
+    "name", "kind", "url", "tenant", "secret_ref", "timeout_s", "is_enabled", "leave_policy",
+)  # fmt: skip
 _IDENTITY = {"url", "tenant", "secret_ref"}
 
 

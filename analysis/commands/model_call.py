@@ -1,28 +1,27 @@
 """Every call to a model is put on record: a row in a hash chain, and its payload under seal."""
 
 import hashlib
-import json
 import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from airra.lib import clock, metrics
-from airra.lib.sealed import seal
+from airra.lib.sealed import seal, unseal
 from analysis.commands.model_budget import MICRO
 from analysis.models import Investigation, ModelCall, ModelPayload
+from analysis.queries.model_calls import hash_of
 from analysis.types import Call, CallStatus, Recorded
+from incidents.commands import audit
+from incidents.permissions import Permission
+from incidents.queries.access import require
 
 log = structlog.get_logger(__name__)
 _MAX_TRIES = 50  # parallel calls of one investigation may ask for the same number
-_HASHED = (
-    "seq", "attempt", "provider", "model", "sdk", "prompt_version", "status", "reason",
-    "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_microusd",
-    "stop_reason", "request_id", "request_sha", "response_sha",
-)  # fmt: skip
 
 
 def record(*, investigation: Investigation, call: Call) -> ModelCall:
@@ -40,10 +39,27 @@ def record(*, investigation: Investigation, call: Call) -> ModelCall:
     raise AssertionError
 
 
-def hash_of(row: ModelCall, previous: str) -> str:
-    """SHA-256 over the hash before and what this row says; payloads enter by their digest."""
-    body = json.dumps([previous, *(getattr(row, name) for name in _HASHED)])
-    return hashlib.sha256(body.encode()).hexdigest()
+def read_payload(*, call: ModelCall, by: User) -> Recorded | None:
+    """Exactly what left and what came back; None once it is deleted. Who read it is on record.
+
+    Raises `CannotUnseal` when it was sealed with another key.
+    """
+    require(by, Permission.VIEW_LLM_PAYLOAD, call.investigation.incident.workspace)
+    payload = ModelPayload.objects.filter(call=call).first()
+    if payload is None:
+        return None
+    recorded = Recorded(
+        payload.method,
+        payload.path,
+        unseal(payload.request),
+        payload.http_status,
+        payload.headers,
+        unseal(payload.response),
+        payload.error,
+    )
+    workspace_id = call.investigation.incident.workspace_id
+    audit.record("model_payload.read", target=call, by=by, workspace_id=workspace_id)
+    return recorded
 
 
 def prune(now: datetime | None = None) -> int:

@@ -77,3 +77,7 @@ class Connector(models.Model):
             return LeavePolicy(self.leave_policy)
         is_lines = self.kind in self.TELLS_LINES
         return LeavePolicy.TEMPLATES_ONLY if is_lines else LeavePolicy.MAY_LEAVE
+
+    @property
+    def leaves_label(self) -> str:
+        return str(self.Leaving(self.leaves).label)

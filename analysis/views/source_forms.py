@@ -38,11 +38,13 @@ class SourceForm(BaseForm):
             "tenant",
             "secret_ref",
             "timeout_s",
+            "leave_policy",
             "is_enabled",
         )
         labels: ClassVar = {
             "url": "Address",
             "secret_ref": "Secret reference",
+            "leave_policy": "What may be sent to a model",
             "is_enabled": "Switched on",
         }
         error_messages: ClassVar = {
@@ -54,6 +56,7 @@ class SourceForm(BaseForm):
             "name": "How it is called on every page.",
             "url": "Where its API lies; which path is meant is said beside this form.",
             "tenant": "Only where the source has tenants.",
+            "leave_policy": "Of logs, only templates and numbers, unless said otherwise.",
             "secret_ref": "PROM for a token in AIRRA_SECRET_PROM. Never the token itself.",
         }
 
@@ -74,6 +77,12 @@ class SourceForm(BaseForm):
         )
         self.fields["workspace"] = place
         self.fields["kind"] = forms.ChoiceField(choices=Connector.Kind.choices)
+        self.fields["leave_policy"] = forms.ChoiceField(
+            choices=[("", "As its kind has it"), *Connector.Leaving.choices],
+            required=False,
+            label=self.Meta.labels["leave_policy"],
+            help_text=self.Meta.help_texts["leave_policy"],
+        )
         self.fields["url"].required = False
         self.fields["timeout_s"].initial = 10
         if instance is not None:

@@ -17,7 +17,16 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from airra.api import api
-from analysis.models import Anomaly, Connector, Detector, Evidence, Hypothesis, Investigation
+from analysis.commands.model_call import record
+from analysis.models import (
+    Anomaly,
+    Connector,
+    Detector,
+    Evidence,
+    Hypothesis,
+    Investigation,
+    ModelProvider,
+)
 from incidents.admin import site
 from incidents.commands import audit
 from incidents.commands.access import create_integration, issue_token
@@ -27,6 +36,7 @@ from remediation.models import Approval, Plan, Runbook
 from tests.factories import analysis
 from tests.factories import incidents as make
 from tests.factories import remediation as story
+from tests.factories.model_calls import call
 from tests.house.who_may import CALLS, PAGES, PERSONAS, SETTINGS
 
 pytestmark = [
@@ -118,7 +128,13 @@ def _rows(here: Workspace, viewer: User) -> dict[str, Model]:
 def _values(here: Workspace, viewer: User) -> dict[str, object]:
     """What stands in the addresses, all of this workspace."""
     view = SavedView.objects.create(workspace=here, owner=viewer, name="x", query="view=all")
+    record(investigation=Investigation.objects.all()[0], call=call())
+    provider = ModelProvider.objects.create(
+        workspace=here, name="own", kind="openai", model="m", base_url="http://127.0.0.1:1"
+    )
     return {
+        "provider_id": provider.pk,
+        "part": "request",
         "key": "INC-1",
         "service_id": ServiceDependency.objects.filter(caller__workspace=here)[0].caller_id,
         "edge_id": ServiceDependency.objects.filter(caller__workspace=here)[0].pk,

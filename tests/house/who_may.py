@@ -82,6 +82,16 @@ analysis:snooze             POST  302 404 403 302 302 302
 analysis:feedback           GET   302 405 405 405 405 405
 analysis:feedback           POST  302 404 403 302 302 302
 analysis:evaluation         GET   302 200 200 200 200 200
+analysis:sent               GET   302 404 200 200 200 200
+analysis:sent-body          GET   302 404 403 403 200 200
+analysis:sent-bytes         GET   302 404 403 403 200 200
+analysis:models             GET   302 200 403 403 403 200
+analysis:model-add          GET   302 200 403 403 403 200
+analysis:model-add          POST  302 422 403 403 403 422
+analysis:model-edit         GET   302 404 403 403 403 200
+analysis:model-edit         POST  302 404 403 403 403 422
+analysis:model-remove       GET   302 405 405 405 405 405
+analysis:model-remove       POST  302 404 403 403 403 302
 analysis:sources            GET   302 200 200 200 200 200
 analysis:source             GET   302 404 200 200 200 200
 analysis:source-test        GET   302 405 405 405 405 405

@@ -14,6 +14,7 @@ from airra.lib.sealed import CannotUnseal, unseal
 from analysis.commands import model_call
 from analysis.commands.model_gate import known_of, open_gate
 from analysis.models import Connector, Investigation, ModelCall, ModelPayload
+from analysis.queries.model_calls import hash_of
 from analysis.types import CallStatus, IncidentContext, LeavePolicy
 from tests.factories import incidents as make
 from tests.factories.model_calls import ANSWER, BODY, call
@@ -34,7 +35,7 @@ def is_whole(investigation: Investigation) -> bool:
     for number, row in enumerate(investigation.model_calls.order_by("seq"), 1):
         if (row.seq, row.prev_hash) != (number, before):
             return False
-        if row.hash != model_call.hash_of(row, before):
+        if row.hash != hash_of(row, before):
             return False
         before = row.hash
     return True

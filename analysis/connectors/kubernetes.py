@@ -104,19 +104,6 @@ class Kubernetes(Source):
             happened = self._events(http, {"Pod": self._all(http, _PODS)})
         return sorted((e for e in happened if start <= e.at <= end), key=lambda e: e.at)
 
-    def objects(self) -> list[PlatformObject]:
-        """Workloads, pods and, unless bound to a namespace, nodes."""
-        with self._reading() as http:
-            found = [
-                workload(kind, item)
-                for kind, path in _WORKLOADS.items()
-                for item in self._all(http, path)
-            ]
-            found += [pod(item) for item in self._all(http, _PODS)]
-            if not self._namespace:
-                found += [node(item) for item in self._all(http, _NODES)]
-        return found
-
     def inventory(self) -> Inventory:
         """Everything the rules read, at one moment. Kinds it may not list are named, not raised."""
         needed = {**_WORKLOADS, "ReplicaSet": _REPLICA_SETS, "Pod": _PODS}

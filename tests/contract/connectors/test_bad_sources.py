@@ -46,7 +46,7 @@ READS: dict[str, Read] = {
     "jaeger spans": lambda url: small("jaeger", url).spans("a", **RANGE),
     "tempo spans": lambda url: small("tempo", url).spans("a", **RANGE),
     "kubernetes changes": lambda url: small("kubernetes", url).changes(**RANGE),
-    "kubernetes objects": lambda url: small("kubernetes", url).objects(),
+    "kubernetes objects": lambda url: small("kubernetes", url).inventory(),
 }
 every_kind = pytest.mark.parametrize("read", CHECKS.values(), ids=CHECKS)
 every_read = pytest.mark.parametrize("read", READS.values(), ids=READS)

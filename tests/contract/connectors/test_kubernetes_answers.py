@@ -182,7 +182,7 @@ def test_objects_and_their_troubles(source: Kubernetes, cluster: FakeKubernetes)
         kube.pod("payments", "h1", "z", AT, phase="Failed", reason="Evicted"),
     )
     cluster.put("nodes", kube.node("n1", AT, Ready="Unknown", DiskPressure="True"))
-    found = {(o.kind, o.name): o for o in source.objects()}
+    found = {(o.kind, o.name): o for o in source.inventory().objects}
     troubles = {name: o.problem for (_, name), o in found.items()}
     assert troubles == {
         "payments": "",
@@ -220,7 +220,7 @@ def test_which_service_a_pod_is_of(
     pod = kube.pod("payments", "h1", "x", AT)
     pod["metadata"]["labels"] = labels
     cluster.put("pods", pod)
-    (found,) = [o for o in source.objects() if o.kind == "Pod"]
+    (found,) = [o for o in source.inventory().objects if o.kind == "Pod"]
     assert found.service == service
 
 
@@ -230,13 +230,13 @@ class TestLists:
 
     def test_are_read_page_by_page(self, source: Kubernetes, cluster: FakeKubernetes) -> None:
         self.many(cluster, 1203)
-        assert len([o for o in source.objects() if o.kind == "Pod"]) == 1203
+        assert len([o for o in source.inventory().objects if o.kind == "Pod"]) == 1203
         assert sum("/pods?" in path for path in cluster.paths) == 3
 
     def test_that_expire_are_read_again(self, source: Kubernetes, cluster: FakeKubernetes) -> None:
         self.many(cluster, 600)
         cluster.expire = 1
-        assert len([o for o in source.objects() if o.kind == "Pod"]) == 600
+        assert len([o for o in source.inventory().objects if o.kind == "Pod"]) == 600
 
     def test_that_keep_expiring_are_given_up(
         self, source: Kubernetes, cluster: FakeKubernetes
@@ -244,7 +244,7 @@ class TestLists:
         self.many(cluster, 600)
         cluster.expire = 2
         with pytest.raises(ConnectorError, match="narrow it by a namespace") as caught:
-            source.objects()
+            source.inventory()
         assert caught.value.kind is Problem.UNAVAILABLE
         assert caught.value.retryable
 
@@ -254,7 +254,7 @@ class TestLists:
         self.many(cluster, 600)
         source.max_objects = 599
         with pytest.raises(ConnectorError, match="narrow it by a namespace") as caught:
-            source.objects()
+            source.inventory()
         assert caught.value.kind is Problem.TOO_LARGE
 
     def test_of_one_namespace_need_no_rights_beyond_it(
@@ -266,7 +266,7 @@ class TestLists:
         other["metadata"]["namespace"] = "elsewhere"
         cluster.put("pods", other, kube.pod("payments", "h", "x", AT))
         source = Kubernetes(httpserver.url_for("/namespaces/shop"), bearer="t0ken")
-        names = {o.name for o in source.objects()}
+        names = {o.name for o in source.inventory().objects}
         assert names == {"payments", "payments-h-x"}
         assert all("/namespaces/shop/" in path for path in cluster.paths)
         assert "namespace shop" in source.check()
@@ -276,14 +276,14 @@ class TestLists:
     ) -> None:
         cluster.forbidden = {"nodes"}
         with pytest.raises(ConnectorError, match='cannot list resource "nodes"') as caught:
-            source.objects()
+            source.inventory()
         assert caught.value.kind is Problem.DENIED
 
     def test_nothing_but_lists_is_ever_asked_for(
         self, source: Kubernetes, cluster: FakeKubernetes, httpserver: HTTPServer
     ) -> None:
         source.check()
-        source.objects()
+        source.inventory()
         source.events(start=0, end=1)
         changes(source)
         assert {request.method for request, _ in httpserver.log} == {"GET"}

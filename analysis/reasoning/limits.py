@@ -46,7 +46,7 @@ class Meter:
 
     def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
         self.limits = limits
-        self._clock = clock
+        self.clock = clock
         self._began = clock()
         self.turns = 0
         self.tool_calls = 0
@@ -65,7 +65,7 @@ class Meter:
         return max(
             (self.turns / max(limits.turns, 1), Ended.TURNS),
             (self.tool_calls / max(limits.tool_calls, 1), Ended.TOOL_CALLS),
-            ((self._clock() - self._began) / limits.wall_s, Ended.TIME),
+            ((self.clock() - self._began) / limits.wall_s, Ended.TIME),
             (self.cost_usd / limits.cost_usd, Ended.MONEY),
         )
 

@@ -77,7 +77,8 @@ class Turn:
     tokens: Tokens = field(default_factory=Tokens)
 
 
-OnWords = Callable[[str], None]  # a finished block of text or of summarised thinking
+# A finished block of text or of summarised thinking; empty for whatever else the stream brings.
+OnWords = Callable[[str], None]
 
 
 class Conversation(Protocol):

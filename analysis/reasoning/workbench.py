@@ -6,6 +6,7 @@ tools that were run are not run again.
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -49,13 +50,15 @@ class Outside:
     in the thread of the investigation. `suspects` orders the services worth a closer look at logs
     and traces. `take_guidance` gives notes that nobody has read yet; `take_hypotheses` what people
     have put forward, again and again, with what the ledger says of it. `on_progress` is called
-    around every step; what it raises ends the investigation at once.
+    around every step, `pulse` every few seconds while an answer streams in; what either raises ends
+    the investigation at once.
     """
 
     look: Look
     store: Store
     suspects: Suspects
     on_progress: OnProgress
+    pulse: Callable[[], None] = lambda: None
     take_guidance: TakeGuidance = tuple
     take_hypotheses: TakeHypotheses = nobody
     workers: int = 8
@@ -72,7 +75,7 @@ class Rival:
 class Workbench:
     def __init__(self, ctx: IncidentContext, outside: Outside) -> None:
         self.ctx = ctx
-        self.tell = outside.on_progress
+        self.tell, self.pulse = outside.on_progress, outside.pulse
         self._outside = outside
         self._known: dict[str, LedgerEntry] = {}
         self._facts: set[str] = set()
@@ -98,9 +101,12 @@ class Workbench:
             for call in fresh.values():
                 self._start(call)
             with ThreadPoolExecutor(min(self._outside.workers, len(fresh))) as pool:
-                drafts = list(pool.map(lambda call: self._outside.look(*call), fresh.values()))
-            for key, draft in zip(fresh, drafts, strict=True):
-                self._finish(key, draft)
+                waiting = [
+                    pool.submit(copy_context().run, self._outside.look, name, arguments)
+                    for name, arguments in fresh.values()
+                ]
+            for key, answer in zip(fresh, waiting, strict=True):
+                self._finish(key, answer.result())
         return [self._known[key] for key in keys]
 
     def _start(self, call: Wanted) -> None:

@@ -49,6 +49,7 @@ class Attempt:
             store=self.store,
             suspects=self.suspects,
             on_progress=self.tell,
+            pulse=self.tell,
             take_guidance=self.take_guidance,
             take_hypotheses=self.hypotheses,
             workers=1 if connection.in_atomic_block else MAX_WORKERS,

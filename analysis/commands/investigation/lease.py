@@ -53,3 +53,11 @@ def still_ours(investigation: Investigation, **fields: Any) -> None:
     if ours.exists():
         raise Cancelled
     raise Conflict(investigation, "attempts", investigation.attempts)
+
+
+def renew(investigation: Investigation) -> bool:
+    """Keep the lease, if it is still this attempt's; also while a cancel waits to be seen."""
+    ours = Investigation.objects.filter(
+        pk=investigation.pk, state=Investigation.State.RUNNING, attempts=investigation.attempts
+    )
+    return ours.update(lease_until=clock.now() + LEASE) == 1

@@ -6,6 +6,7 @@ from airra.lib import metrics
 from airra.lib.db import Conflict
 from analysis.commands import topology
 from analysis.commands.investigation.attempt import Attempt
+from analysis.commands.investigation.heartbeat import beating
 from analysis.commands.investigation.lease import claim
 from analysis.commands.investigation.scene import context_of
 from analysis.commands.investigation.settle import settle
@@ -54,7 +55,8 @@ def run(*, investigation_id: str) -> None:
             _begin(investigation)
             topology.learn_where_stale(investigation.incident.workspace)
             attempt = Attempt(investigation, context_of(investigation.incident))
-            found = _search(investigation, attempt)
+            with beating(investigation):
+                found = _search(investigation, attempt)
             settle(investigation, found, missed=attempt.ear.missed())
     except Cancelled:
         end_cancelled(investigation)

@@ -181,9 +181,7 @@ class AnthropicConversation:
         with self._model.client.messages.stream(**cast("Any", request)) as stream:
             for event in stream:
                 is_whole = is_whole or event.type == "message_stop"
-                words = _words(event)
-                if words:
-                    on_words(words)
+                on_words(_words(event))
         if not is_whole:
             raise troubles.cut_off()
         return stream.current_message_snapshot

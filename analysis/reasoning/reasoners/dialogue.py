@@ -30,6 +30,7 @@ from analysis.reasoning.workbench import Workbench
 from analysis.types import Progress, ProgressKind, Tokens
 
 A = TypeVar("A", bound=BaseModel)
+PULSE_S = 5.0  # how long a cancel may wait while an answer streams in
 MAX_SAID = 200  # characters of a model's words that progress shows
 _CHARS_A_TOKEN = 12  # no tokenizer needs fewer tokens than one for this many characters
 _JSON = re.compile(r"\{.*\}", re.DOTALL)
@@ -59,6 +60,7 @@ class Dialogue:
         self.turns = 0
         self._notes = 0  # of the operator, how many this conversation has heard
         self._sent = 0  # characters
+        self._pulsed = room.meter.clock()
 
     def say(self, text: str) -> None:
         self._talk.say(self._hidden(text))
@@ -133,10 +135,15 @@ class Dialogue:
 
     def _said(self, words: str) -> None:
         """Called while the answer streams in, so that a cancel does not wait for its end."""
+        bench, now = self._room.bench, self._room.meter.clock()
         first = " ".join(self._room.gate.show(words).split())[:MAX_SAID]
-        self._room.bench.tell(
-            Progress(ProgressKind.STAGE, self._stage, {"stage": self._stage, "says": first})
-        )
+        if first:
+            step = {"stage": self._stage, "says": first}
+            bench.tell(Progress(ProgressKind.STAGE, self._stage, step))
+            self._pulsed = now
+        elif now - self._pulsed >= PULSE_S:
+            bench.pulse()
+            self._pulsed = now
 
     def _spent(self) -> Progress:
         meter = self._room.meter

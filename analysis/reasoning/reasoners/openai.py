@@ -135,11 +135,9 @@ class OpenAIConversation:
                 case "error":
                     raise troubles.by_status(200, str(event.code or ""), event.message)
                 case "response.output_item.done":
-                    words = _words(event.item)
-                    if words:
-                        on_words(words)
+                    on_words(_words(event.item))
                 case _:
-                    pass
+                    on_words("")
         if final is None:
             raise troubles.cut_off()
         return final

@@ -164,6 +164,8 @@ class Bench:
         notes_after: int = 0,
         hypotheses: Sequence[Sequence[HypothesisDraft]] = ((),),
         views: Mapping[str, str] | None = None,
+        clock: Callable[[], float] = lambda: 0.0,
+        pulse: Callable[[], None] = lambda: None,
         **config: Any,
     ) -> Investigated:
         gate = gate or self.gate()
@@ -185,11 +187,12 @@ class Bench:
                 FACTS,
                 views=views,
                 on_progress=tell,
+                pulse=pulse,
                 take_guidance=lambda: next(heard, ()),
                 take_hypotheses=lambda _: added.pop(0) if len(added) > 1 else added[0],
             ),
             limits=limits,
-            clock=lambda: 0.0,
+            clock=clock,
         )
 
     def results(self, turn: int) -> list[tuple[str, bool]]:

@@ -104,3 +104,15 @@ def test_what_was_concluded_is_over_even_with_rivals_open(bench: Bench) -> None:
     found = bench.said(*FULL).run()
     assert found.ended is Ended.CONCLUDED
     assert not found.is_resumable
+
+
+def test_a_cancel_is_seen_while_an_answer_streams_in(bench: Bench) -> None:
+    """Nothing is said, so no step is told; the pulse sees it within seconds."""
+    seconds = iter(range(0, 10_000, 3))
+
+    def stop() -> None:
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        bench.said(*FULL).run(clock=lambda: float(next(seconds)), pulse=stop)
+    assert bench.api.attempts == 1

@@ -1,13 +1,19 @@
 """An investigation that asks a model, as rows: its hypotheses, its calls, its course, its money."""
 
 import json
+import threading
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pytest_django.fixtures import Settings
 from pytest_httpserver import HTTPServer
 
+from airra.lib import clock
 from analysis.commands import investigation as commands
+from analysis.commands.investigation.heartbeat import beating
+from analysis.commands.investigation.lease import renew
 from analysis.models import Connector, Investigation
 from analysis.types import ProgressKind
 from incidents.models import Incident
@@ -16,6 +22,7 @@ from tests.factories import incidents as make
 from tests.fakes.messages_api import MessagesApi
 from tests.fakes.model_script import Called, Said, failure
 from tests.integration.analysis.conftest import Watch
+from tests.integration.analysis.file_database import on_file
 
 pytestmark = pytest.mark.django_db
 
@@ -132,10 +139,14 @@ def test_the_ceiling_of_the_settings_holds(
 
 @pytest.mark.django_db(transaction=True)
 def test_tools_run_side_by_side_where_no_transaction_holds_the_rows(
-    trouble: Incident, api: MessagesApi
+    trouble: Incident, api: MessagesApi, tmp_path: Path
 ) -> None:
     api.script += SCRIPT
-    run = investigated(trouble)
+    with on_file(tmp_path):
+        check_side_by_side(investigated(trouble))
+
+
+def check_side_by_side(run: Investigation) -> None:
     assert run.reasoner == "anthropic:claude-opus-5-5"
     looked = run.events.filter(payload__tool__in=["list_changes", "compare_peers"])
     kinds = list(looked.order_by("-seq").values_list("kind", flat=True))[:4]
@@ -143,3 +154,27 @@ def test_tools_run_side_by_side_where_no_transaction_holds_the_rows(
     assert list(run.evidence.values_list("seq", flat=True)) == list(
         range(1, run.evidence.count() + 1)
     )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_lease_is_kept_while_a_model_is_silent(trouble: Incident, tmp_path: Path) -> None:
+    with on_file(tmp_path):
+        run = Investigation.objects.create(
+            incident=trouble, state=Investigation.State.RUNNING, attempts=1, lease_until=clock.now()
+        )
+        alive = Investigation.objects.filter(pk=run.pk, lease_until__gt=clock.now())
+        with beating(run, every_s=0.01):
+            until = time.monotonic() + 20
+            while not alive.exists():
+                assert time.monotonic() < until
+    assert "investigation-beat" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_the_lease_of_another_attempt_is_left_alone(trouble: Incident) -> None:
+    run = Investigation.objects.create(
+        incident=trouble, state=Investigation.State.RUNNING, attempts=2, lease_until=clock.now()
+    )
+    run.attempts = 1
+    assert not renew(run)
+    run.attempts = 2
+    assert renew(run)

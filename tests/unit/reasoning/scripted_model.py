@@ -21,7 +21,7 @@ PRICE = Price(input=4, output=20, cache_read=0.2, cache_write=5)
 
 class ScriptedModel:
     is_vendors = True
-    price = PRICE
+    price: Price | None = PRICE
     capabilities = Capabilities()
 
     def __init__(self, script: Sequence[Step], *, name: str = "scripted", max_turns: int = 30):

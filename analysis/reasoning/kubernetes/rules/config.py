@@ -192,6 +192,25 @@ def variable_missing(snap: Snapshot) -> Iterator[Hit]:
             break
 
 
+@rule(Fault.CONFIG, "Configure a Pod to Use a ConfigMap", 0.7)
+def container_cannot_be_configured(snap: Snapshot) -> Iterator[Hit]:
+    """A container waits in `CreateContainerConfigError`, and its spec needs a ConfigMap or Secret.
+
+    Which of them fails is not known: a rule that knows says more.
+    """
+    for pod in troubled_pods(snap):
+        waits = next((s for s in states(pod) if s.reason == "CreateContainerConfigError"), None)
+        holder = pod if containers(pod) else (snap.workload_of(pod) or pod)
+        needed = [
+            f"{where} of {kind} {name}"
+            for kind in ("ConfigMap", "Secret")
+            for name, _, where in references(holder, kind)
+        ]
+        if waits and needed:
+            facts = f"{pod.ref} {waits.line}", f"it needs {', '.join(needed)}"
+            yield Hit(about(snap, pod), facts, f"{pod.name} cannot be configured")
+
+
 RULES = (
     config_map_missing,
     secret_missing,
@@ -199,4 +218,5 @@ RULES = (
     secret_key_missing,
     service_account_missing,
     variable_missing,
+    container_cannot_be_configured,
 )

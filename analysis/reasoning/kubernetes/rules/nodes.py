@@ -5,7 +5,15 @@ from collections.abc import Iterator
 
 from analysis.reasoning.kubernetes.findings import CAUSE, STATE, Fault, Hit, rule
 from analysis.reasoning.kubernetes.model import Json, Ref, Snapshot, Thing, Unit
-from analysis.reasoning.kubernetes.pods import is_ready, ready_replicas, status_line, wanted
+from analysis.reasoning.kubernetes.pods import (
+    about,
+    is_ready,
+    ready_replicas,
+    states,
+    status_line,
+    troubled_pods,
+    wanted,
+)
 
 RUNTIMES = ("containerd", "docker", "crio", "cri-o", "cri-docker", "cri-dockerd")
 _RUNTIME_WORDS = re.compile(r"container runtime|PLEG|containerd|docker|cri-o|runtime service")
@@ -169,6 +177,17 @@ def _agents(snap: Snapshot, pattern: str) -> list[Thing]:
     return [d for d in snap.of("DaemonSet") if re.search(pattern, d.name)]
 
 
+@rule(Fault.NETWORK, "Network Plugins", 0.7)
+def pod_gets_no_sandbox(snap: Snapshot) -> Iterator[Hit]:
+    """A pod does not start for want of its sandbox or address, and still does not run."""
+    for pod in troubled_pods(snap):
+        events = snap.events_of(pod, "FailedCreatePodSandBox", "FailedPodSandBoxStatus")
+        if events and not any(s.phase == "running" for s in states(pod)):
+            node = Ref("Node", pod.text("spec", "nodeName"))
+            facts = events[-1].line, status_line(pod)
+            yield Hit((*about(snap, pod), node), facts, f"{pod.name} gets no sandbox")
+
+
 @rule(Fault.NETWORK, "Virtual IPs and Service Proxies")
 def kube_proxy_down(snap: Snapshot) -> Iterator[Hit]:
     """kube-proxy does not run on every node: fewer ready than nodes, or its pod or unit is down.
@@ -196,5 +215,6 @@ RULES = (
     node_under_pressure,
     pod_evicted,
     network_plugin_down,
+    pod_gets_no_sandbox,
     kube_proxy_down,
 )

@@ -160,10 +160,19 @@ def webhook_refuses(snap: Snapshot) -> Iterator[Hit]:
         yield Hit(chain, facts, f"webhook {name} stops pods of {workload.name}", CAUSE)
 
 
+@rule(Fault.ADMISSION, "Admission Control in Kubernetes", 0.7)
+def pods_refused(snap: Snapshot) -> Iterator[Hit]:
+    """Pods of a workload are refused, and it is short of them; other rules say more."""
+    for workload, event, _ in _rejected(snap, re.compile("forbidden|denied|invalid|rejected")):
+        facts = event.line, replicas_line(snap, workload)
+        yield Hit(about(snap, workload), facts, f"pods of {workload.name} are refused")
+
+
 RULES = (
     quota_exceeded,
     quota_leaves_no_room,
     limit_range_refuses,
     pod_security_refuses,
     webhook_refuses,
+    pods_refused,
 )

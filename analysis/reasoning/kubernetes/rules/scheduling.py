@@ -264,6 +264,14 @@ def scheduler_named_is_absent(snap: Snapshot) -> Iterator[Hit]:
             yield Hit(about(snap, pod), facts, f"{pod.name} waits for {what}", CAUSE)
 
 
+@rule(Fault.SCHEDULING, "Kubernetes Scheduler", 0.7)
+def no_node_takes_pod(snap: Snapshot) -> Iterator[Hit]:
+    """A pod is pending, and the scheduler says why no node takes it; other rules say more."""
+    for pod, _, said in _unscheduled(snap):
+        if said:
+            yield Hit(about(snap, pod), (f"{pod.ref} Pending", said), f"no node takes {pod.name}")
+
+
 RULES = (
     node_selector_matches_no_node,
     node_affinity_matches_no_node,
@@ -272,4 +280,5 @@ RULES = (
     node_cordoned,
     too_little_capacity,
     scheduler_named_is_absent,
+    no_node_takes_pod,
 )

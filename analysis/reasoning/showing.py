@@ -15,6 +15,7 @@ from analysis.reasoning.workbench import Workbench
 from analysis.types import CheckedClaim, Custody, LedgerEntry
 
 MAX_FACTS = 60
+MAX_AT_FIRST = 8_000  # characters of each entry that a conversation opens with
 _OTHERS_WORDS = frozenset({Custody.APP_TEXT, Custody.USER_INFLUENCED})
 _KEPT_BACK = "what its source says may not leave"
 
@@ -41,7 +42,8 @@ class Showing:
 
     def opening(self) -> str:
         """The incident, the ledger so far, and the rivals that are already on record."""
-        entries = "\n".join(self.entry(e) for e in self.bench.ledger.entries)
+        found = self.bench.ledger.entries
+        entries = "\n".join(self.entry(e, most=MAX_AT_FIRST) for e in found)
         parts = [self.incident(), f"Ledger:\n{entries}"]
         if self.bench.rivals:
             parts.append(f"Hypotheses on record:\n{dumped(self.rivals())}")
@@ -61,8 +63,11 @@ class Showing:
             document["title"] = ctx.title
         return dumped(document)
 
-    def entry(self, given: LedgerEntry) -> str:
-        """A ledger entry: the facts that claims are checked against, then the view of the tool."""
+    def entry(self, given: LedgerEntry, *, most: int = MAX_VIEW) -> str:
+        """A ledger entry: the facts that claims are checked against, then the view of the tool.
+
+        At most about `most` characters: first the view is cut, then the last facts.
+        """
         draft = self.see(given).draft
         shown: dict[str, Any] = {
             "evidence": given.seq,
@@ -76,11 +81,7 @@ class Showing:
             shown["summary"] = draft.summary
             shown["view"] = draft.view
         text = dumped(shown)
-        if len(text) <= MAX_VIEW:
-            return text
-        shown["view"] = shown.get("view", "")[: max(2 * MAX_VIEW - len(text), 0)]
-        shown["cut"] = "the view is cut: narrow the question to see the rest"
-        return dumped(shown)
+        return text if len(text) <= most else dumped(_cut(shown, most))
 
     def index(self) -> str:
         """The ledger in one line an entry."""
@@ -128,3 +129,14 @@ class Showing:
 
     def _rests_on_hidden(self, claim: CheckedClaim) -> bool:
         return any(self._is_hidden(e) for e in self.bench.ledger.cited(claim.draft.evidence))
+
+
+def _cut(shown: dict[str, Any], most: int) -> dict[str, Any]:
+    cut = {**shown, "view": "", "cut": "narrow the question to see the rest"}
+    facts = cut["facts"] = list(shown["facts"])
+    while facts and len(dumped(cut)) > most:
+        facts.pop()
+    view = shown.get("view", "")[: max(most - len(dumped(cut)), 0)]
+    while view and len(dumped({**cut, "view": view})) > most:  # what is escaped takes more room
+        view = view[: len(view) // 2]
+    return {**cut, "view": view}

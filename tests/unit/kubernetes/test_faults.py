@@ -10,12 +10,15 @@ from analysis.reasoning.kubernetes.engine import RULES
 from analysis.reasoning.kubernetes.faults import TROUBLE, broken, fault_of
 from analysis.reasoning.kubernetes.findings import Fault
 from analysis.reasoning.ledger import Ledger
+from analysis.reasoning.reasoners.offline import OfflineReasoner
 from analysis.types import (
     BROKEN,
     CheckedClaim,
     ClaimDraft,
     ClaimVerdict,
+    HypothesisDraft,
     Inventory,
+    Mechanism,
     State,
     Weight,
 )
@@ -81,3 +84,30 @@ def test_other_words_fail_and_other_custody_weighs_less(
     assert claim is not None
     assert (claim.verdict is ClaimVerdict.HOLDS) is holds
     assert holds is False or claim.weight is not Weight.DECISIVE
+
+
+def proposed(*states: State) -> tuple[HypothesisDraft, ...]:
+    """With nothing but the platform connected: no series, no topology."""
+    ledger = Ledger((entry(1, "get_resource_state", *states),))
+    return OfflineReasoner().propose(context(edges=()), ledger).drafts
+
+
+@pytest.mark.parametrize(
+    ("rule", "mechanism"),
+    [
+        ("out_of_memory", Mechanism.SATURATION),
+        ("kubelet_down", Mechanism.NODE),
+        ("selector_matches_no_pod", Mechanism.CONFIG),
+        ("certificate_expired", Mechanism.EXPIRY),
+    ],
+)
+def test_the_offline_reasoner_needs_no_series_for_it(rule: str, mechanism: Mechanism) -> None:
+    state = State("middle", f"{BROKEN}{rule}", "one | other", NOW)
+    (draft,) = proposed(state)
+    assert (draft.entity, draft.mechanism) == ("middle", mechanism)
+    assert draft.claims[0].kind == "state"
+    assert draft.claims[0].evidence == (1,)
+
+
+def test_trouble_alone_makes_no_hypothesis() -> None:
+    assert not proposed(State("middle", f"{TROUBLE}rollout_stuck", "one | other", NOW))

@@ -50,7 +50,7 @@ def test_every_standing_of_the_panel(browser: Browser, site: Stack, dark: bool, 
         for fold in panel.locator("details").all():
             fold.evaluate("each => each.open = true")
         if page.locator("#charts").count():
-            page.wait_for_selector("#charts > :not(.skeleton)", timeout=5000)
+            page.wait_for_selector("#charts > :not(.skeleton)", timeout=15_000)
         visitor.shot_of(page.locator("#hypotheses, #panel, #steer-form").first, f"{name}-{variant}")
         problems += [f"{name}: {found}" for found in [*visitor.complaints, *visitor.axe()]]
         visitor.complaints.clear()

@@ -81,7 +81,7 @@ def problems_of(visitor: Visitor, name: str, *, shot: str) -> list[str]:
     """What is wrong with the page as it stands: complaints, axe findings, sideways scrolling."""
     page = visitor.page
     if page.locator("#charts").count():
-        page.wait_for_selector("#charts > :not(.skeleton)", timeout=5000)
+        page.wait_for_selector("#charts > :not(.skeleton)", timeout=15_000)
         page.wait_for_timeout(150)
     visitor.shot(shot)
     found = [*visitor.complaints, *visitor.axe()]

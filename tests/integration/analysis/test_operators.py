@@ -1,9 +1,11 @@
 """What people may say to an investigation: start, steer, put forward, cancel; and when it races."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 from django.contrib.auth.models import User
+from django.db.models.signals import post_save
 
 from airra.lib import clock
 from airra.lib.db import Conflict
@@ -11,12 +13,14 @@ from analysis.commands import investigation as commands
 from analysis.commands.investigation import course
 from analysis.commands.investigation.attempt import Attempt
 from analysis.commands.investigation.lease import claim
+from analysis.commands.investigation.settle import settle
 from analysis.commands.investigation.stop import end_cancelled
 from analysis.models import Connector, Evidence, Investigation, InvestigationEvent
+from analysis.reasoning.loop import investigate
+from analysis.reasoning.reasoners.base import Reasoners
+from analysis.reasoning.reasoners.offline import OfflineReasoner
 from analysis.types import (
     Cancelled,
-    EvidenceDraft,
-    LedgerEntry,
     Mechanism,
     Progress,
     ProgressKind,
@@ -207,20 +211,27 @@ def test_what_waits_is_cancelled_at_once(trouble: Incident, remi: User) -> None:
     assert run(trouble).attempts == 0
 
 
+@contextmanager
+def when_stored(tool: str, deed: Callable[[Investigation], object]) -> Iterator[None]:
+    """A person acts at the moment at which the answer of a tool is put on record."""
+
+    def act(instance: Evidence, **_: object) -> None:
+        if instance.tool == tool:
+            deed(Investigation.objects.get(pk=instance.investigation_id))
+
+    post_save.connect(act, sender=Evidence)
+    try:
+        yield
+    finally:
+        post_save.disconnect(act, sender=Evidence)
+
+
 def test_what_runs_stops_before_its_next_step_and_keeps_what_it_gathered(
-    trouble: Incident, remi: User, monkeypatch: pytest.MonkeyPatch
+    trouble: Incident, remi: User
 ) -> None:
-    begun = commands.start(incident=trouble, by=remi)
-    kept = Attempt.store
-
-    def store(self: Attempt, draft: EvidenceDraft) -> LedgerEntry:
-        entry = kept(self, draft)
-        if draft.tool == "get_onsets":
-            commands.cancel(investigation=Investigation.objects.get(pk=begun.pk), by=remi)
-        return entry
-
-    monkeypatch.setattr(Attempt, "store", store)
-    done = run(trouble)
+    commands.start(incident=trouble, by=remi)
+    with when_stored("get_onsets", lambda i: commands.cancel(investigation=i, by=remi)):
+        done = run(trouble)
     trouble.refresh_from_db()
     assert done.state == Investigation.State.CANCELLED
     assert done.evidence.filter(tool="get_onsets").count() == 1
@@ -228,6 +239,55 @@ def test_what_runs_stops_before_its_next_step_and_keeps_what_it_gathered(
     assert not done.hypotheses.exists()
     assert told(done)[-1] == Kind.CANCELLED
     assert trouble.state == State.NO_SAFE_ACTION
+
+
+def test_a_note_after_the_last_look_is_named_in_the_story(trouble: Incident, remi: User) -> None:
+    commands.start(incident=trouble, by=remi)
+    said = "it is the disk"
+    late = when_stored("get_traces", lambda i: commands.steer(investigation=i, text=said, by=remi))
+    with late:
+        done = run(trouble)
+    assert done.state == Investigation.State.SETTLED
+    words = f"“{said}” came too late to steer the investigation: look again with it"
+    assert words in list(trouble.events.values_list("text", flat=True))
+
+
+def test_a_hypothesis_put_forward_while_it_runs_is_still_ranked(
+    trouble: Incident, remi: User
+) -> None:
+    commands.start(incident=trouble, by=remi)
+
+    def put_forward(_: Investigation) -> None:
+        if not InvestigationEvent.objects.filter(text="a leak").exists():
+            commands.suggest(
+                incident=trouble,
+                entity="checkout",
+                mechanism=Mechanism.LEAK,
+                statement="a leak",
+                by=remi,
+            )
+
+    with when_stored("get_traces", put_forward):
+        done = run(trouble)
+    assert trouble.investigations.count() == 1
+    assert done.hypotheses.filter(origin="human", statement="a leak").exists()
+
+
+def test_a_cancel_while_it_settles_leaves_nothing_settled(trouble: Incident, remi: User) -> None:
+    """The flag is read in the same UPDATE that would settle: it is the one or the other."""
+    begun = commands.start(incident=trouble, by=remi)
+    assert claim(begun)
+    found = investigate(
+        commands.context_of(trouble),
+        reasoners=Reasoners(OfflineReasoner()),
+        outside=Attempt(begun, commands.context_of(trouble)).outside(),
+    )
+    commands.cancel(investigation=Investigation.objects.get(pk=begun.pk), by=remi)
+    with pytest.raises(Cancelled):
+        settle(begun, found)
+    begun.refresh_from_db()
+    assert (begun.state, begun.outcome) == (Investigation.State.RUNNING, "")
+    assert not begun.hypotheses.exists()
 
 
 def test_a_cancel_that_comes_before_the_settlement_wins(trouble: Incident, remi: User) -> None:

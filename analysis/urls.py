@@ -44,6 +44,7 @@ urlpatterns = [
     path("models/", model_settings.models, name="models"),
     path("models/add/", model_settings.add, name="model-add"),
     path("models/<uuid:provider_id>/", model_settings.edit, name="model-edit"),
+    path("models/<uuid:provider_id>/try/", model_settings.try_out, name="model-try"),
     path("models/<uuid:provider_id>/remove/", model_settings.remove, name="model-remove"),
     path("incidents/<str:key>/evidence/<int:seq>/", hypotheses.evidence, name="evidence"),
     path("incidents/<str:key>/signals/", signals.signals, name="signals"),

@@ -13,6 +13,7 @@ from analysis.types.known_models import VENDORS
 from incidents.models import Workspace
 
 MICRO = 1_000_000
+_SCHEMA = {True: "keeps to a schema", False: "keeps to no schema: its answers are read as text"}
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,18 @@ class LinkRow:
     @property
     def price(self) -> Price | None:
         return self.link.config.price
+
+    @property
+    def can(self) -> Sequence[str]:
+        """What a trial found, in words; empty before one."""
+        row = self.link.row
+        if row is None or row.last_ok_at is None:
+            return ()
+        found = self.link.config.capabilities
+        if not found.tools:
+            return ("calls no tools: it ranks what was collected", _SCHEMA[found.schema])
+        tools = "calls several tools at once" if found.parallel else "calls one tool at a time"
+        return (tools, _SCHEMA[found.schema])
 
     @property
     def state(self) -> str:

@@ -7,6 +7,7 @@ from django.shortcuts import get_object_or_404, render
 
 from airra.lib.htmx import redirect, toast
 from analysis.commands import model_provider as commands
+from analysis.commands import model_trial
 from analysis.models import ModelProvider
 from analysis.queries.model_settings import settings_of
 from analysis.types.known_models import KNOWN_MODELS
@@ -51,6 +52,15 @@ def remove(request: HttpRequest, provider_id: UUID) -> HttpResponse:
     provider = _provider(request, provider_id)
     commands.remove(provider=provider, by=person(request))
     toast(request, f"Removed {provider.name}.")
+    return redirect(request, "analysis:models")
+
+
+@writes
+def try_out(request: HttpRequest, provider_id: UUID) -> HttpResponse:
+    provider = _provider(request, provider_id)
+    problem = model_trial.try_out(provider=provider, by=person(request))
+    words = f"{provider.name} cannot be asked: {problem}" if problem else "It answers."
+    toast(request, words)
     return redirect(request, "analysis:models")
 
 

@@ -92,6 +92,8 @@ analysis:model-edit         GET   302 404 403 403 403 200
 analysis:model-edit         POST  302 404 403 403 403 422
 analysis:model-remove       GET   302 405 405 405 405 405
 analysis:model-remove       POST  302 404 403 403 403 302
+analysis:model-try          GET   302 405 405 405 405 405
+analysis:model-try          POST  302 404 403 403 403 302
 analysis:sources            GET   302 200 200 200 200 200
 analysis:source             GET   302 404 200 200 200 200
 analysis:source-test        GET   302 405 405 405 405 405

@@ -16,14 +16,16 @@ the cause of the others: a callee ends before its caller, an earlier call before
 - `swapped_event`: the same, of changes with something new in the place of what stopped: a flow led
   elsewhere (a wrong return);
 - `vanished_request`: the same, of requests from outside that used to be composed here;
+- `quick_answer`: the same, of visits that answer too soon to have done their work (quick.py);
 - `complained_of`: the same, of changes in another service whose new errors name this one.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from analysis.reasoning.rootcause.changes import Bag, Change, changes, has_error, vanished
-from analysis.reasoning.rootcause.visits import Kind, Visit, visits_of
+from analysis.reasoning.rootcause.changes import Change, changes, has_error, vanished
+from analysis.reasoning.rootcause.quick import marked_quick
+from analysis.reasoning.rootcause.visits import QUICK, Bag, Kind, Visit, visits_of
 from analysis.types import Case, Clue
 
 # Onsets tried, in seconds after the window opens, and how much a change counts there: clocks and
@@ -52,7 +54,7 @@ def clues_of(visits: Sequence[Visit], case: Case) -> list[Clue]:
     """As `clues`, of visits already built."""
     if case.window is None:
         return []
-    visits = [v for v in visits if v.start < case.window[1]]
+    visits = marked_quick([v for v in visits if v.start < case.window[1]], case.window[0])
     opened = case.started_at if case.started_at is not None else case.window[0]
     began = case.window[0]
     best: list[tuple[Change, float]] = []
@@ -106,7 +108,9 @@ def _signatures(change: Change) -> Iterable[tuple[str, str]]:
         yield service, "stopped_event"
         if change.new:
             yield service, "swapped_event"
-    if has_error(change.new):
+    if change.new == {QUICK}:
+        yield service, "quick_answer"
+    elif has_error(change.new):
         yield service, "new_error"
     elif change.new:
         yield service, "new_event"

@@ -6,14 +6,14 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from analysis.reasoning.rootcause.visits import Event, Kind, Visit
+from analysis.reasoning.rootcause.visits import QUICK, Bag, Event, Kind, Visit
 
-Bag = frozenset[Event]
 Pair = tuple[int, int]  # visits (as usual, changed)
 
 _RARE = 0.2  # a set seen in more of the visits before than this is usual, not a change
 _USUAL_KEPT = 60  # usual sets to look for the nearest in, the most frequent first
 _COMPLAINT = 0.3  # what a change counts for a service whose new errors are all about another one
+_BAGS_KEPT = 100  # sets of a kind to look at, the most frequent first
 _COMPOSED = 2  # calls that make a request the service's own composition
 _GONE_SHARE = 0.5  # what a request that does not come counts: it may just not have been asked for
 _PAIR_SHARE = 0.5  # what one kind's own comparison counts where its log sites speak elsewhere too
@@ -86,7 +86,7 @@ def changes(visits: Sequence[Visit], onset: float, opened: float) -> list[Change
     found = []
     for kind, bags in tally.during.items():
         known = tally.before.get(kind, Counter())
-        for bag in bags:
+        for bag, _ in bags.most_common(_BAGS_KEPT):
             if known[bag] <= _RARE * known.total():
                 change = _change(kind, bag, known, bags)
                 if change is not None:
@@ -154,9 +154,10 @@ def _is_recovery(usual: Bag, bag: Bag) -> bool:
 
 
 def has_error(events: Iterable[Event]) -> bool:
-    """Whether one of them is a log line of level ERROR or an operation named after an error."""
+    """Whether one is an ERROR line, an operation named after an error, or an answer too soon."""
     return any(
-        event[1] == "ERROR" if event[0] == "log" else _ERROR_WORD.search(event[-1]) is not None
+        event == QUICK
+        or (event[1] == "ERROR" if event[0] == "log" else _ERROR_WORD.search(event[-1]) is not None)
         for event in events
     )
 

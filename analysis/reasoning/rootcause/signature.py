@@ -19,6 +19,7 @@ _SIGNATURES: dict[str, tuple[str, float]] = {
     "failed_impact": ("errors", 1.2),
     "only_stopped": ("exception", 1.4),
     "stopped_calls": ("exception", 1.4),
+    "quick_answer": ("exception", 1.0),
     "skipped_part": ("return", 1.5),
     "vanished_request": ("return", 1.4),
     "new_error": ("return", 1.0),

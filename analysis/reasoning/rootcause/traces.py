@@ -2,9 +2,9 @@
 
 Features (0 to 1): `changed_events` (bags.py: code faults) and, of which kind the change is,
 `stopped_event`, `only_stopped`, `skipped_part`, `swapped_event`, `new_event`, `new_error`,
-`vanished_request`, `complained_of`; `log_novelty` (log_novelty.py: lines without spans);
-`rpc_gap`, `rpc_gap_share` (spans.py: network, and starved of cpu), `self_time` (spans.py: cpu, slow
-code).
+`quick_answer`, `vanished_request`, `complained_of`; `log_novelty` (log_novelty.py: lines without
+spans); `rpc_gap`, `rpc_gap_share` (spans.py: network, and starved of cpu), `self_time` (spans.py:
+cpu, slow code).
 """
 
 from analysis.reasoning.rootcause import bags, log_novelty, spans

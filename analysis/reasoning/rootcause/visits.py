@@ -5,7 +5,7 @@ service. What happened in it (inner operations, calls to other services, log sit
 is not kept, because spans and logs of parallel work interleave.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -14,6 +14,8 @@ from analysis.types import Case, CaseLog, CaseSpan
 
 # ("span", operation), ("call", service, operation) or ("log", level, site, whom an error is about)
 Event = tuple[str, ...]
+Bag = frozenset[Event]
+QUICK: Event = ("answer", "too soon")  # set by quick.py
 Kind = tuple[str, str]  # (service, operation by which it was entered)
 _Id = tuple[str, str]
 
@@ -61,7 +63,19 @@ def visits_of(case: Case) -> list[Visit]:
             )
     for key, visit in entered.items():
         _fill(visit, key, index, entered)
+    _forget_rare_sites(list(entered.values()))
     return list(entered.values())
+
+
+def _forget_rare_sites(visits: Sequence[Visit]) -> None:
+    """Drop log sites that a service reached once: free text, which would make every set unlike."""
+    reached = Counter(
+        (visit.kind[0], event) for visit in visits for event in visit.events if event[0] == "log"
+    )
+    once = {site for site, count in reached.items() if count == 1}
+    for visit in visits:
+        if once and any((visit.kind[0], event) in once for event in visit.events):
+            visit.events = frozenset(e for e in visit.events if (visit.kind[0], e) not in once)
 
 
 def _index(case: Case) -> _Index:

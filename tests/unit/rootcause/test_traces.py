@@ -117,6 +117,36 @@ def test_a_request_from_outside_that_is_no_longer_put_together() -> None:
     assert "changed_events" not in features(clues, "pay") | features(clues, "bank")
 
 
+def test_a_leaf_that_answers_too_soon_is_named_before_the_caller_that_gives_up() -> None:
+    def refused(_: int) -> Call:
+        order = shop()
+        order.calls[0].own_s = 0.001  # the stock throws at once, and the front gives up
+        order.calls = order.calls[:1]
+        return order
+
+    clues = traces.clues(replace(case(usual, refused), logs=[]))
+    assert strongest(clues, "changed_events") == "stock"
+    assert "quick_answer" in features(clues, "stock")
+    assert "only_stopped" not in features(clues, "front")
+
+
+def test_sites_reached_once_do_not_hide_what_changed() -> None:
+    def chatty(i: int, *, is_cut: bool) -> Call:
+        order = shop()
+        word = "".join(chr(ord("a") + int(digit)) for digit in str(i))
+        order.calls[1].logs.append(("INFO", f"noted {word}"))
+        if is_cut:
+            order.calls[1].calls = []
+        return order
+
+    told = case(lambda i: chatty(i, is_cut=False), lambda i: chatty(i, is_cut=True))
+    assert strongest(traces.clues(told), "only_stopped") == "pay"
+    assert (
+        traces.clues(case(lambda i: chatty(i, is_cut=False), lambda i: chatty(i, is_cut=False)))
+        == []
+    )
+
+
 def test_who_only_complains_of_another_is_not_blamed_first() -> None:
     def unreachable(_: int) -> Call:
         order = shop()

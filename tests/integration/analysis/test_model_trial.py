@@ -86,7 +86,7 @@ def test_the_page_says_what_came_of_it(
     assert b"not yet" in client.get(reverse("analysis:models")).content
     client.post(reverse("analysis:model-try", args=[provider.pk]))
     page = client.get(reverse("analysis:models")).content.decode()
-    assert "calls several tools at once, keeps to a schema" in page
+    assert "calls several tools at once; keeps to a schema" in page
     api.script.append(failure(529))
     client.post(reverse("analysis:model-try", args=[provider.pk]))
     assert "529" in client.get(reverse("analysis:models")).content.decode()

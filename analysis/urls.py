@@ -41,6 +41,7 @@ urlpatterns = [
         model_calls.sent_bytes,
         name="sent-bytes",
     ),
+    path("incidents/<str:key>/would-send/", model_calls.would_send, name="would-send"),
     path("models/", model_settings.models, name="models"),
     path("models/add/", model_settings.add, name="model-add"),
     path("models/<uuid:provider_id>/", model_settings.edit, name="model-edit"),

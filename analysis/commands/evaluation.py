@@ -21,7 +21,9 @@ from analysis.reasoning.evals.scoring import Answered
 from analysis.reasoning.ledger import Ledger
 from analysis.types import (
     ClaimVerdict,
+    Custody,
     EvidenceDraft,
+    EvidenceStatus,
     LedgerEntry,
     Outcome,
     fact_from_json,
@@ -77,10 +79,10 @@ def ledger_of(made: Investigation) -> Ledger:
                     source=row.connector.name if row.connector else "topology",
                     native_query=row.native_query,
                     window=(row.window_start.timestamp(), row.window_end.timestamp()),
-                    status=row.status,
+                    status=EvidenceStatus(row.status),
                     coverage=row.coverage,
                     summary=row.summary,
-                    custody=row.custody,
+                    custody=Custody(row.custody),
                     facts=tuple(fact_from_json(fact) for fact in row.facts),
                     view=row.view,
                 ),

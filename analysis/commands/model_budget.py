@@ -15,8 +15,10 @@ from airra.lib import clock
 from analysis.models import Investigation, ModelSpend
 from analysis.reasoning.gate import BudgetExhausted, Ceilings
 from analysis.types import Estimate, Tokens
+from incidents.models import Workspace
 
 MICRO = 1_000_000
+_TRIAL_S = 60.0
 
 
 def ceilings() -> Ceilings:
@@ -86,6 +88,36 @@ class Spend:
     def _row(self, scope: str, key: str) -> ModelSpend:
         row, _ = ModelSpend.objects.get_or_create(workspace=self._workspace, scope=scope, key=key)
         return row
+
+
+class DaySpend:
+    """The budget of what belongs to no investigation: the day's alone, and a minute for it."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._until = clock.now().timestamp() + _TRIAL_S
+
+    def reserve(self, estimate: Estimate) -> str:
+        """A ticket for one call. Raises `BudgetExhausted`; then nothing was taken."""
+        tokens = estimate.input_tokens + estimate.output_tokens
+        held = _Held(math.ceil(estimate.cost_usd * MICRO), tokens, ())
+        day, _ = ModelSpend.objects.get_or_create(
+            workspace=self._workspace,
+            scope=ModelSpend.Scope.DAY,
+            key=clock.now().date().isoformat(),
+        )
+        if not _take(day, held, settings.MODEL_DAY_BUDGET_USD):
+            _refuse(day, f"this call could pass the ${settings.MODEL_DAY_BUDGET_USD:g} of today")
+        return _Held(held.microusd, held.tokens, (str(day.pk),)).ticket
+
+    def reconcile(self, ticket: str, tokens: Tokens, cost_usd: float, *, is_turn: bool) -> None:
+        """Replace what the ticket had reserved by what was used."""
+        held = _Held.of(ticket)
+        for row in held.rows:
+            _settle(row, held, tokens, math.ceil(cost_usd * MICRO), is_turn=is_turn)
+
+    def seconds_left(self) -> float:
+        return self._until - clock.now().timestamp()
 
 
 def _take(

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+
+from django.db.models import QuerySet
 
 from airra.lib import clock
 from airra.lib.sealed import CannotUnseal, seal, unseal
 from analysis.commands import model_call
 from analysis.commands.model_budget import Spend
+from analysis.commands.model_script import Scribe, without_key
 from analysis.models import Connector, Investigation, ModelScript
 from analysis.reasoning.gate import Gate, Pseudonyms
 from analysis.types import Call, IncidentContext, LeavePolicy, ProviderConfig
@@ -17,42 +19,57 @@ from incidents.models import Workspace
 
 def open_gate(
     *, investigation: Investigation, ctx: IncidentContext, chain: Sequence[ProviderConfig]
-) -> Gate:
-    """The one gate of this attempt. What a replay needs is stored before anything is sent."""
+) -> tuple[Gate, Scribe]:
+    """The one gate of this attempt, and who writes down what else the models are told.
+
+    What a replay needs is stored before anything is sent.
+    """
     policies = policies_of(investigation.incident.workspace)
-    pseudonyms = Pseudonyms(known_of(investigation), readable=ctx.services)
+    pseudonyms = Pseudonyms(names_before(investigation), readable=ctx.services)
     script, _ = ModelScript.objects.update_or_create(
         investigation=investigation,
         attempt=investigation.attempts,
         defaults={
-            "context": asdict(ctx),
-            "providers": [_without_key(config) for config in chain],
+            "context": {"incident": asdict(ctx)},
+            "providers": [without_key(config) for config in chain],
             "policies": dict(policies),
             "pseudonyms": _sealed(pseudonyms),
+            "at": clock.now(),
         },
     )
+    scribe = Scribe(script)
 
     def on_call(call: Call) -> None:
         # The names come first: what left must never be on record without them.
-        ModelScript.objects.filter(pk=script.pk).update(pseudonyms=_sealed(pseudonyms))
+        scribe.save(pseudonyms=_sealed(pseudonyms))
         model_call.record(investigation=investigation, call=call)
 
-    return Gate(
+    gate = Gate(
         pseudonyms=pseudonyms,
         budget=Spend(investigation),
         on_call=on_call,
         policies=policies,
         now=lambda: clock.now().timestamp(),
     )
+    return gate, scribe
 
 
 def policies_of(workspace: Workspace) -> dict[str, LeavePolicy]:
     return {c.name: c.leaves for c in Connector.objects.filter(workspace=workspace)}
 
 
-def known_of(investigation: Investigation) -> Mapping[str, str]:
-    """The pseudonyms given out so far; none when they were sealed with another key."""
-    script = investigation.scripts.order_by("-attempt").first()
+def names_before(investigation: Investigation) -> Mapping[str, str]:
+    """The pseudonyms that earlier attempts gave out; none that were sealed with another key."""
+    return _names(investigation.scripts.filter(attempt__lt=investigation.attempts))
+
+
+def names_of(investigation: Investigation) -> Mapping[str, str]:
+    """All pseudonyms given out so far."""
+    return _names(investigation.scripts.all())
+
+
+def _names(scripts: QuerySet[ModelScript]) -> Mapping[str, str]:
+    script = scripts.order_by("-attempt").first()
     if script is None or not script.pseudonyms:
         return {}
     try:
@@ -64,7 +81,3 @@ def known_of(investigation: Investigation) -> Mapping[str, str]:
 
 def _sealed(pseudonyms: Pseudonyms) -> bytes:
     return seal(json.dumps(dict(pseudonyms.originals)).encode())
-
-
-def _without_key(config: ProviderConfig) -> dict[str, Any]:
-    return {**asdict(config), "api_key": ""}

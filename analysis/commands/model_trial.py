@@ -1,6 +1,5 @@
 """Trying a model out: three small calls that hold nothing of the workspace."""
 
-import time
 from dataclasses import asdict, replace
 
 from django.contrib.auth.models import User
@@ -8,9 +7,10 @@ from django.contrib.auth.models import User
 from airra.env import EnvError
 from airra.lib import clock
 from airra.lib.redact import redact
+from analysis.commands.model_budget import DaySpend
 from analysis.models import ModelProvider
 from analysis.queries.providers import config_of, key_of
-from analysis.reasoning.gate import Ceilings, Gate, Purse, Stopped
+from analysis.reasoning.gate import Gate, Stopped
 from analysis.reasoning.reasoners.probe import probe
 from analysis.reasoning.talk import ReasonerError
 from analysis.types import Capabilities
@@ -18,7 +18,6 @@ from incidents.commands import audit
 from incidents.permissions import Permission
 from incidents.queries.access import require
 
-_CEILINGS = Ceilings(cost_usd=0.5, turns=3, wall_s=60.0)
 _MAX_TOKENS = 2000
 _TIMEOUT_S = 20.0
 
@@ -43,7 +42,7 @@ def try_out(*, provider: ModelProvider, by: User) -> str:
 
 
 def _probed(provider: ModelProvider) -> tuple[Capabilities | None, str]:
-    gate = Gate(budget=Purse(_CEILINGS, time.monotonic))
+    gate = Gate(budget=DaySpend(provider.workspace))
     try:
         config = config_of(provider, key_of(provider))
         short = replace(config, max_tokens=_MAX_TOKENS, timeout_s=_TIMEOUT_S)

@@ -8,10 +8,11 @@ from django.shortcuts import get_object_or_404, render
 
 from airra.lib.sealed import CannotUnseal
 from analysis.commands import model_call as commands
+from analysis.commands import preview
 from analysis.models import Investigation, ModelCall
 from analysis.queries import investigations, model_calls
 from incidents.permissions import Permission, roles_with
-from incidents.queries.access import may
+from incidents.queries.access import may, require, visible_incident
 from incidents.views.refusals import answers_refusals, person
 
 
@@ -68,6 +69,19 @@ def sent_bytes(request: HttpRequest, investigation_id: UUID, seq: int, part: str
     body = recorded.request if part == "request" else recorded.response
     headers = {"Content-Disposition": f'attachment; filename="call-{seq}-{part}.txt"'}
     return HttpResponse(body, content_type="text/plain; charset=utf-8", headers=headers)
+
+
+@answers_refusals
+def would_send(request: HttpRequest, key: str) -> HttpResponse:
+    """The first request an investigation would send now; nothing is sent."""
+    incident = visible_incident(request.user, key)
+    require(request.user, Permission.VIEW_LLM_PAYLOAD, incident.workspace)
+    requests = [
+        (made, _readable(made.body), len(made.body))
+        for made in preview.would_send(incident=incident)
+    ]
+    context = {"incident": incident, "requests": requests}
+    return render(request, "analysis/would_send.html", context)
 
 
 def _call(run: Investigation, seq: int) -> ModelCall:

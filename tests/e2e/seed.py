@@ -16,7 +16,7 @@ from incidents.lifecycle import Severity, State
 from incidents.models import Incident, SavedView, TimelineEvent
 from incidents.permissions import Role
 from remediation.models import Runbook
-from tests.e2e import seed_investigations
+from tests.e2e import seed_investigations, seed_models
 from tests.e2e.seed_foretold import foretold
 from tests.factories import analysis, remediation
 from tests.factories import incidents as make
@@ -351,6 +351,7 @@ def fill(url: str) -> None:
     foretold()
     seed_investigations.cancelled(who)
     seed_investigations.by_a_model()
+    seed_models.asked()
     seed_investigations.shared(story)
     history(who)
     book(who)

@@ -1,5 +1,7 @@
 """Every page in a real browser: both themes, both sizes, no complaint, no finding, no script."""
 
+from uuid import UUID
+
 import pytest
 from django.template.loader import render_to_string
 from playwright.sync_api import Browser, Page, expect
@@ -63,6 +65,13 @@ def pages_of(site: Stack) -> dict[str, str]:
         "source": source_path(site, "prometheus"),
         "source-failing": source_path(site, "prometheus-eu"),
         "source-add": "/sources/add/",
+        "models": "/models/",
+        "model-add": "/models/add/",
+        "model": f"/models/{uuid_of(site, 'analysis_modelprovider')}/",
+        "sent": f"/investigations/{_asked(site)}/sent/",
+        "sent-body": f"/investigations/{_asked(site)}/sent/1/",
+        "sent-blocked": f"/investigations/{_asked(site)}/sent/4/",
+        "would-send": f"/incidents/{showpiece}/would-send/",
         "audit": "/audit/",
         "audit-nothing-matches": "/audit/?q=zebra",
         "account": "/account/",
@@ -75,6 +84,11 @@ def pages_of(site: Stack) -> dict[str, str]:
         "admin-members": "/admin/incidents/membership/",
         "admin-detector-form": detector_path(site, "memory", "/admin/analysis/detector/{}/change/"),
     }
+
+
+def _asked(site: Stack) -> UUID:
+    """The investigation whose calls to models are on record."""
+    return UUID(str(first(site, "select investigation_id from analysis_modelcall")))
 
 
 def problems_of(visitor: Visitor, name: str, *, shot: str) -> list[str]:

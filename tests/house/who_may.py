@@ -85,6 +85,7 @@ analysis:evaluation         GET   302 200 200 200 200 200
 analysis:sent               GET   302 404 200 200 200 200
 analysis:sent-body          GET   302 404 403 403 200 200
 analysis:sent-bytes         GET   302 404 403 403 200 200
+analysis:would-send         GET   302 404 403 403 200 200
 analysis:models             GET   302 200 403 403 403 200
 analysis:model-add          GET   302 200 403 403 403 200
 analysis:model-add          POST  302 422 403 403 403 422

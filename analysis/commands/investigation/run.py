@@ -82,11 +82,11 @@ def _begin(investigation: Investigation) -> None:
 
 def _search(investigation: Investigation, attempt: Attempt) -> Investigated:
     chain = providers_for(investigation.incident.workspace)
-    gate = open_gate(investigation=investigation, ctx=attempt.ctx, chain=chain)
+    gate, scribe = open_gate(investigation=investigation, ctx=attempt.ctx, chain=chain)
     most = ceilings()
     return investigate(
         attempt.ctx,
         reasoners=reasoners_for(chain, gate),
-        outside=attempt.outside(),
+        outside=scribe.listening(attempt.outside()),
         limits=Limits(turns=most.turns, wall_s=most.wall_s, cost_usd=most.cost_usd),
     )

@@ -222,7 +222,7 @@ class _Passage:
                 started_at=self._started_at,
                 latency_ms=round((time.monotonic() - self._clock) * 1000),
                 status=status,
-                reason=reason[:500],
+                reason=reason[:4000],
                 request_sha=hashlib.sha256(outgoing.body).hexdigest(),
                 tokens=tokens,
                 cost_usd=cost,

@@ -12,7 +12,7 @@ from pytest_django.fixtures import Settings
 from airra.lib import clock
 from airra.lib.sealed import CannotUnseal, unseal
 from analysis.commands import model_call
-from analysis.commands.model_gate import known_of, open_gate
+from analysis.commands.model_gate import names_of, open_gate
 from analysis.models import Connector, Investigation, ModelCall, ModelPayload
 from analysis.queries.model_calls import hash_of
 from analysis.types import CallStatus, IncidentContext, LeavePolicy
@@ -105,7 +105,7 @@ def test_parallel_calls_are_numbered_without_gaps(tmp_path: Path) -> None:
 
 
 def test_pseudonyms_stay_over_attempts(investigation: Investigation) -> None:
-    gate = open_gate(investigation=investigation, ctx=CONTEXT, chain=[])
+    gate, _ = open_gate(investigation=investigation, ctx=CONTEXT, chain=[])
     hidden = gate.hide("db7.prod.internal slowed payments")
     assert hidden == "<HOST_1> slowed payments"
     gate.on_call(call())
@@ -113,8 +113,8 @@ def test_pseudonyms_stay_over_attempts(investigation: Investigation) -> None:
     assert b"db7" not in bytes(sealed)
     Investigation.objects.filter(pk=investigation.pk).update(attempts=2)
     investigation.refresh_from_db()
-    assert json.dumps(dict(known_of(investigation))) == '{"<HOST_1>": "db7.prod.internal"}'
-    again = open_gate(investigation=investigation, ctx=CONTEXT, chain=[])
+    assert json.dumps(dict(names_of(investigation))) == '{"<HOST_1>": "db7.prod.internal"}'
+    again, _ = open_gate(investigation=investigation, ctx=CONTEXT, chain=[])
     assert again.show("<HOST_1>") == "db7.prod.internal"
 
 
@@ -133,9 +133,9 @@ def test_lines_stay_at_home_unless_somebody_says_otherwise(
 ) -> None:
     workspace = investigation.incident.workspace
     source = Connector.objects.create(workspace=workspace, name="s", kind=kind, url="http://s")
-    gate = open_gate(investigation=investigation, ctx=CONTEXT, chain=[])
+    gate, _ = open_gate(investigation=investigation, ctx=CONTEXT, chain=[])
     assert gate.policies["s"] is policy
     source.leave_policy = Connector.Leaving.NEVER
     source.save()
-    again = open_gate(investigation=investigation, ctx=CONTEXT, chain=[])
+    again, _ = open_gate(investigation=investigation, ctx=CONTEXT, chain=[])
     assert again.policies["s"] is LeavePolicy.NEVER

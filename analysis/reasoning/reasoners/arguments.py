@@ -35,6 +35,7 @@ def claims_for(
         *_alone(scene, shift),
         *_state_of(scene, entity, signal),
         *_logged(scene, entity),
+        *_felt(scene, entity, mechanism),
         *_callee(scene, entity, mechanism),
         *_lost(scene, entity, mechanism),
         *_load(scene, entity, mechanism),
@@ -172,7 +173,7 @@ def _lost(scene: Scene, entity: str, mechanism: Mechanism) -> Iterator[ClaimDraf
     for edge in scene.edges:
         if edge.dst != entity or not scene.is_lost(edge):
             continue
-        yield from _slow_call(scene, edge.src, entity, f"{edge.src} waits for {entity}")
+        yield from _bad_call(scene, edge.src, entity, f"{edge.src} waits for {entity}")
         middle = edge.self_before_s + _HALF * scene.lost_s(edge)
         yield ClaimDraft(
             "threshold",
@@ -193,10 +194,20 @@ def _logged(scene: Scene, entity: str) -> Iterator[ClaimDraft]:
         )
 
 
-def _slow_call(
+def _felt(scene: Scene, entity: str, mechanism: Mechanism) -> Iterator[ClaimDraft]:
+    """That a caller suffers from it, by what the caller itself sees."""
+    if mechanism in {*OUTSIDE, Mechanism.NETWORK}:
+        return
+    for caller in scene.callers(entity):
+        if scene.is_hurt_by(caller, entity):
+            yield from _bad_call(scene, caller, entity, f"{caller} suffers from {entity}")
+            return
+
+
+def _bad_call(
     scene: Scene, src: str, dst: str, words: str, *, is_for: bool = True
 ) -> Iterator[ClaimDraft]:
-    """That calls of one service to another take longer than before, where traces tell."""
+    """That calls of one service to another take longer or fail more than before, by traces."""
     edge = scene.edge(src, dst)
     if edge is None or not edge.calls_during or not scene.ledger.seq_of(edge):
         return
@@ -204,16 +215,17 @@ def _slow_call(
         f"{edge.latency_during_s:.2f} s a call, before {edge.latency_before_s:.2f} s; "
         f"{edge.error_share_during:.0%} fail"
     )
+    if edge.latency_during_s > edge.latency_before_s:
+        field, before = "latency_during_s", edge.latency_before_s
+    elif edge.error_share_during > edge.error_share_before:
+        field, before = "error_share_during", edge.error_share_before
+    else:
+        return
     yield ClaimDraft(
         "threshold",
         f"{words}: {told}",
         _cite(scene, edge),
-        {
-            "edge": [src, dst],
-            "field": "latency_during_s",
-            "op": ">",
-            "value": edge.latency_before_s,
-        },
+        {"edge": [src, dst], "field": field, "op": ">", "value": before},
         is_for=is_for,
     )
 
@@ -222,7 +234,7 @@ def _callee(scene: Scene, entity: str, mechanism: Mechanism) -> Iterator[ClaimDr
     if mechanism not in OUTSIDE:
         return
     for callee in scene.hurting_callees(entity):
-        yield from _slow_call(scene, entity, callee, f"{entity} waits for {callee}")
+        yield from _bad_call(scene, entity, callee, f"{entity} waits for {callee}")
     for callee, onset in scene.calls_failing(entity):
         yield ClaimDraft(
             "threshold",
@@ -253,7 +265,7 @@ def _shared(scene: Scene, entity: str) -> Iterator[ClaimDraft]:
         for other in scene.callers(callee):
             if other != entity and scene.is_hurt_by(other, callee):
                 words = f"{other} waits for {callee} as well"
-                yield from _slow_call(scene, other, callee, words, is_for=False)
+                yield from _bad_call(scene, other, callee, words, is_for=False)
 
 
 def _against(
@@ -265,7 +277,7 @@ def _against(
 ) -> Iterator[ClaimDraft]:
     if mechanism not in {*OUTSIDE, Mechanism.NETWORK} and trigger is None:
         for callee in scene.hurting_callees(entity):
-            yield from _slow_call(scene, entity, callee, f"it waits for {callee}", is_for=False)
+            yield from _bad_call(scene, entity, callee, f"it waits for {callee}", is_for=False)
     if mechanism in OUTSIDE:
         yield from _shared(scene, entity)
     # A resource of somebody else that ran out earlier needs no help from this one.

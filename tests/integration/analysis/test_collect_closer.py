@@ -1,11 +1,15 @@
 """The tools for a closer look: numbers, peers, checks of an address, and what people know."""
 
+import ssl
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_httpserver import HTTPServer
 
 from airra.lib import clock
 from analysis.commands.collect import MAX_VIEW, Tools
@@ -25,12 +29,14 @@ from analysis.types import (
     Points,
     State,
     Steady,
+    Weight,
 )
 from incidents.lifecycle import State as IncidentState
 from incidents.models import Service, TimelineEvent
 from remediation.models import Runbook
 from tests.factories import analysis as made
 from tests.factories import incidents as make
+from tests.fakes.tls import self_signed
 from tests.integration.analysis.conftest import NOON, Watch
 
 pytestmark = pytest.mark.django_db
@@ -175,10 +181,28 @@ def test_a_service_is_tried_at_its_own_address(watch: Watch, tools: Tools) -> No
     assert states(tools, "dns") == {"dns_resolves": "1"}
     assert states(tools, "tcp_connect")["tcp_connects"] == "1"
     assert states(tools, "http_health")["http_status"] in {"404", "500"}
+    Service.objects.filter(name="payments").update(address="https://payments.invalid/")
+    assert states(tools, "dns") == {"dns_resolves": "0"}
     Service.objects.filter(name="payments").update(address="https://127.0.0.1:9/")
     assert states(tools, "tcp_connect") == {"tcp_connects": "0"}
     assert states(tools, "http_health") == {"http_answers": "0"}
     assert states(tools, "tls_expiry") == {"tls_handshake": "0"}
+
+
+def test_an_expired_certificate_is_a_decisive_state(tools: Tools, tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(self_signed(tmp_path, until=NOON - timedelta(days=2)))
+    with HTTPServer(host="127.0.0.1", ssl_context=context) as server:
+        Service.objects.filter(name="payments").update(address=server.url_for("/"))
+        draft = tools.run("run_diagnostic", {"name": "tls_expiry", "service": "payments"})
+    found = {f.field: f.value for f in draft.facts if isinstance(f, State)}
+    assert found["certificate_trusted"] == "0"
+    assert float(found["certificate_days_left"]) < -1.9
+    assert "not trusted" in draft.summary
+    about = {"entity": "payments", "field": "certificate_days_left", "op": "<=", "value": 0}
+    claim = check(ClaimDraft("state", "", (1,), about), Ledger((numbered(1, draft),)), tools.ctx)
+    assert claim is not None
+    assert (claim.verdict, claim.weight) == (ClaimVerdict.HOLDS, Weight.DECISIVE)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """Looking at one address over real sockets: it answers, it shows a certificate, or it does not."""
 
 import ssl
-import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,37 +11,12 @@ from pytest_httpserver import HTTPServer
 from airra.lib import probe
 from airra.lib.addresses import Address, BadAddress, parse
 from airra.lib.http import HttpError
+from tests.fakes.tls import self_signed
 
 
 @pytest.fixture(scope="module")
 def expired(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Key and certificate of 127.0.0.1 that ended on 1 January 2020."""
-    directory = tmp_path_factory.mktemp("tls")
-    command = (
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes "
-        "-subj /CN=payments.example -addext subjectAltName=IP:127.0.0.1 -days 1"
-    )
-    key, cert = directory / "key.pem", directory / "cert.pem"
-    request = directory / "ca.cnf"
-    files = ["-keyout", str(key), "-out", str(cert)]
-    subprocess.run([*command.split(), *files], check=True, capture_output=True)
-    # The request is signed anew with dates of its own: `req -x509` of OpenSSL 3.0 takes none.
-    csr = directory / "request.pem"
-    (directory / "index.txt").touch()
-    request.write_text(
-        f"[ca]\ndefault_ca=own\n[own]\ndatabase={directory}/index.txt\nnew_certs_dir={directory}\n"
-        "default_md=sha256\npolicy=any\nrand_serial=yes\n[any]\ncommonName=supplied\n"
-    )
-    made = ["openssl", "req", "-new", "-key", str(key), "-subj", "/CN=payments.example"]
-    subprocess.run([*made, "-out", str(csr)], check=True, capture_output=True)
-    signed = ["openssl", "ca", "-batch", "-config", str(request), "-selfsign", "-keyfile", str(key)]
-    dates = ["-startdate", "20190101000000Z", "-enddate", "20200101000000Z"]
-    subprocess.run(
-        [*signed, *dates, "-in", str(csr), "-out", str(cert)], check=True, capture_output=True
-    )
-    both = directory / "both.pem"
-    both.write_text(key.read_text() + cert.read_text())
-    return both
+    return self_signed(tmp_path_factory.mktemp("tls"), until=datetime(2020, 1, 1, tzinfo=UTC))
 
 
 @pytest.fixture

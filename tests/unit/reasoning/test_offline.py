@@ -9,6 +9,7 @@ from analysis.reasoning.reasoners.base import Reasoners
 from analysis.reasoning.reasoners.offline import OfflineReasoner
 from analysis.types import (
     ChangeFact,
+    ClaimVerdict,
     Edge,
     Fact,
     HypothesisState,
@@ -183,3 +184,55 @@ def test_who_has_no_cpu_left_finds_every_call_slow() -> None:
     best = found.hypotheses[0]
     assert (best.draft.entity, best.draft.mechanism) == ("front", Mechanism.SATURATION)
     assert best.state is HypothesisState.SUPPORTED
+
+
+def test_more_traffic_than_it_carries() -> None:
+    found = concluded(
+        onset("front", "traffic", -30), onset("front", "queue"), onset("front", "latency"),
+        *(steady(s, signal) for s in ("middle", "store") for signal in ("traffic", "queue")),
+    )  # fmt: skip
+    best = found.hypotheses[0]
+    assert (best.draft.entity, best.draft.mechanism) == ("front", Mechanism.TRAFFIC)
+    assert any(c.draft.statement.startswith("traffic of front rose") for c in best.claims)
+
+
+def test_a_queue_that_waits_for_somebody_else_is_a_victim() -> None:
+    """What it waits for shifted first, and holds the resource that ran out."""
+    found = concluded(
+        onset("store", "disk", -90), onset("front", "queue"), onset("front", "latency"),
+        *calm("cpu", "traffic"),
+        edges=(edge("front", "store", slow=True), edge("front", "middle")),
+        states=(State("store", "disk_of_size", "1.00", T0),),
+    )  # fmt: skip
+    best = found.hypotheses[0]
+    assert (best.draft.entity, best.draft.signal) == ("store", "disk")
+    assert best.state is HypothesisState.SUPPORTED
+    assert {c.draft.kind for c in best.claims if c.weight is Weight.DECISIVE} == {"state"}
+
+
+def test_a_crash_after_a_release_is_the_release() -> None:
+    found = concluded(
+        onset("front", "restarts"), onset("front", "errors"), *calm("cpu", "traffic"),
+        changes=(change("front", -60),),
+        states=(State("front", "restarts_10m", "5", T0),),
+    )  # fmt: skip
+    best = found.hypotheses[0]
+    assert (best.draft.mechanism, best.draft.trigger is not None) == (Mechanism.CHANGE, True)
+
+
+def test_a_change_of_many_services_at_once_tells_less() -> None:
+    alone = concluded(onset("front", "errors"), *calm("cpu"), changes=(change("front", -60),))
+    together = concluded(
+        onset("front", "errors"),
+        *calm("cpu"),
+        changes=tuple(change(n, -60, id=n) for n in ("front", "middle", "store")),
+    )
+    assert alone.hypotheses[0].draft.score > together.hypotheses[0].draft.score
+
+
+def test_a_call_that_fails_fast_is_told_by_its_errors() -> None:
+    failing = replace(edge("front", "partner"), error_share_during=0.8)
+    found = concluded(onset("front", "errors"), *calm("cpu"), edges=(failing,))
+    claims = [c for c in found.hypotheses[0].claims if "edge" in c.draft.operands]
+    assert [c.draft.operands["field"] for c in claims] == ["error_share_during"]
+    assert all(c.verdict is ClaimVerdict.HOLDS for c in claims)

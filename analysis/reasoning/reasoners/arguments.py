@@ -35,7 +35,6 @@ def claims_for(
         *_alone(scene, shift),
         *_state_of(scene, entity, signal),
         *_logged(scene, entity),
-        *_felt(scene, entity, mechanism),
         *_callee(scene, entity, mechanism),
         *_lost(scene, entity, mechanism),
         *_load(scene, entity, mechanism),
@@ -192,16 +191,6 @@ def _logged(scene: Scene, entity: str) -> Iterator[ClaimDraft]:
             _cite(scene, spike),
             {"entity": entity, "template": spike.template},
         )
-
-
-def _felt(scene: Scene, entity: str, mechanism: Mechanism) -> Iterator[ClaimDraft]:
-    """That a caller suffers from it, by what the caller itself sees."""
-    if mechanism in {*OUTSIDE, Mechanism.NETWORK}:
-        return
-    for caller in scene.callers(entity):
-        if scene.is_hurt_by(caller, entity):
-            yield from _bad_call(scene, caller, entity, f"{caller} suffers from {entity}")
-            return
 
 
 def _bad_call(

@@ -241,11 +241,11 @@ def _outside(scene: Scene, entity: str) -> Iterator[HypothesisDraft]:
         own = any(scene.onset(callee, s) for s in OWN)
         if own or scene.hurting_callees(callee) or scene.changes(callee):
             continue
+        if scene.callees(callee) and scene.symptoms(callee):
+            continue  # it fails by itself: the place to look is there
         busy = _busier(scene, entity, callee)
         score = 1.4 + _standing(scene, entity) - (1.2 if busy else 0.0)
         score += 0.6 if not scene.callees(callee) else -0.8
-        if scene.callees(callee) and scene.symptoms(callee):
-            score -= 0.8  # it fails by itself, and is one to look into
         if scene.onset(entity, "cpu"):
             score -= 1.2  # who has no CPU left finds every call slow
         statement = f"{callee}, which {entity} waits for, no longer answers in time"

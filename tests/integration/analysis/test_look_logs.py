@@ -134,7 +134,7 @@ def test_secrets_and_what_a_database_refuses_are_not_stored(watch: Watch, learnt
     write(watch, text, 4, service="payments", level="error", ago_s=30)
     look(learnt)
     row = LogTemplate.objects.get(text__startswith="login")
-    assert row.text == "login with password[redacted secret] ? failed"
+    assert row.text == "login with [redacted secret] ? failed"
 
 
 def test_templates_unseen_for_long_are_forgotten(watch: Watch, learnt: Detector) -> None:

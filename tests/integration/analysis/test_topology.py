@@ -109,4 +109,5 @@ def test_many_edges_cost_no_more_queries_than_one(watch: Watch) -> None:
             learn_edges(workspace=make.workspace(), source="traces", seen=seen)
         return len(made)
 
-    assert queries(50) == queries(1) + 1  # the second moves one edge on; the first, none
+    # 80 names: SQLite takes 999 values in one statement.
+    assert queries(40) == queries(1) + 1  # the second moves one edge on; the first, none

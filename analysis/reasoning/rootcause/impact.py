@@ -20,7 +20,7 @@ _NOISE = 3.0  # usual excesses of a quiet window at which half of an excess is b
 _REACH = 4.0  # times the alert's excess: what is beyond went elsewhere
 _BESIDE = 0.5  # what an excess counts that is of another kind than the alert
 _UNREACHED = 0.3  # and one in a component that the alert service is not known to call
-_QUANTILE = 0.6  # and one summed up of quantiles: only means add up
+_QUANTILE = 0.4  # and one summed up of quantiles: only means add up
 _LEAST = 0.02  # of the seconds usually spent: what a window may always be off by
 _LEAST_FAILED = 0.0005  # of the calls, the same for failures
 

@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 from analysis.types import Clue
 
 Matrix = NDArray[np.float64]
+LAPSE = (
+    0.03  # the share of incidents of a kind that no clue was made for: nothing is surer than that
+)
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def fuse(
     nothing += crowd(len(candidates))
     scores = np.append(table @ slopes, nothing) / weights.temperature
     shares = np.exp(scores - scores.max())
-    shares /= shares.sum()
+    shares = (1.0 - LAPSE) * shares / shares.sum() + LAPSE / len(shares)
     return Posterior(
         of={name: float(shares[i]) for i, name in enumerate(candidates)},
         none=float(shares[-1]),

@@ -19,9 +19,7 @@ from numpy.typing import NDArray
 from analysis.types import Clue
 
 Matrix = NDArray[np.float64]
-LAPSE = (
-    0.03  # the share of incidents of a kind that no clue was made for: nothing is surer than that
-)
+LAPSE = 0.02  # incidents of a kind that no clue was made for: nothing is surer than that
 
 
 @dataclass(frozen=True)

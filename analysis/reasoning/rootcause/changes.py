@@ -13,6 +13,7 @@ Pair = tuple[int, int]  # visits (as usual, changed)
 _RARE = 0.2  # a set seen in more of the visits before than this is usual, not a change
 _USUAL_KEPT = 60  # usual sets to look for the nearest in, the most frequent first
 _COMPLAINT = 0.3  # what a change counts for a service whose new errors are all about another one
+_BRANCH = 0.5  # what a change counts that takes another way without an error: data may ask for it
 _BAGS_KEPT = 100  # sets of a kind to look at, the most frequent first
 _COMPOSED = 2  # calls that make a request the service's own composition
 _GONE_SHARE = 0.5  # what a request that does not come counts: it may just not have been asked for
@@ -198,8 +199,15 @@ def _weighed(change: Change, pooled: Mapping[tuple[str, Event], float], tally: T
     weight = max([_PAIR_SHARE * alone, *sites]) if sites else alone
     late = tally.late.get(change.kind, Counter())
     lasts = (1 + late[change.bag]) / (1 + min(change.during[1], late.total()))
-    own = _COMPLAINT if change.subjects else 1.0
-    return replace(change, weight=weight * lasts * own)
+    return replace(change, weight=weight * lasts * _blame(change))
+
+
+def _blame(change: Change) -> float:
+    """How much of a change is its own service's doing, and a fault at all."""
+    if change.subjects:
+        return _COMPLAINT
+    is_branch = bool(change.stopped and change.new) and not has_error(change.new)
+    return _BRANCH if is_branch else 1.0
 
 
 def switch(before: Pair, during: Pair) -> float:

@@ -12,7 +12,7 @@ Pair = tuple[int, int]  # visits (as usual, changed)
 
 _RARE = 0.2  # a set seen in more of the visits before than this is usual, not a change
 _USUAL_KEPT = 60  # usual sets to look for the nearest in, the most frequent first
-_COMPLAINT = 0.3  # what a change counts for a service whose new errors are all about another one
+_COMPLAINT = 0.15  # what a change counts for a service whose new errors are all about another one
 _BRANCH = 0.5  # what a change counts that takes another way without an error: data may ask for it
 _BAGS_KEPT = 100  # sets of a kind to look at, the most frequent first
 _COMPOSED = 2  # calls that make a request the service's own composition

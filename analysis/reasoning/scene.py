@@ -4,14 +4,16 @@ A view over the ledger that the offline reasoner argues from (`root-cause.md` §
 services or metrics beyond the vocabulary of `Detector.Signal` appear here.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from analysis.reasoning.ledger import F, Ledger
+from analysis.reasoning.rootcause import live
 from analysis.types import (
     BROKEN,
     ChangeFact,
+    ClueFact,
     Edge,
     IncidentContext,
     Mechanism,
@@ -82,6 +84,12 @@ class Scene:
     @cached_property
     def steady(self) -> frozenset[tuple[str, str]]:
         return frozenset((s.entity, s.signal) for s in self._seen(Steady))
+
+    @cached_property
+    def blame(self) -> Mapping[str, float]:
+        """How likely each service is the cause by the clues of its own signals; empty without."""
+        clues = [clue for clue in self._seen(ClueFact) if clue.entity in self._known]
+        return live.weigh(clues, sorted(self._known)).of if clues else {}
 
     @cached_property
     def edges(self) -> tuple[Edge, ...]:

@@ -152,11 +152,27 @@ class State(Fact):
     at: float
 
 
+@dataclass(frozen=True)
+class ClueFact(Fact):
+    """One clue of the root-cause engine: what `signal` of an entity says for its being the cause.
+
+    `value` from 0 to 1, comparable between entities; not a probability.
+    """
+
+    kind: ClassVar[str] = "clue"
+    entity: str
+    feature: str  # cpu, slow_impact, failed_impact …
+    value: float
+    before: float
+    during: float
+    signal: str = ""
+
+
 BROKEN = "broken: "  # how a `State.field` begins that a rule found; what follows names the rule
 
 FACTS: dict[str, type[Fact]] = {
     cls.kind: cls
-    for cls in (Onset, Steady, Background, Points, ChangeFact, Edge, TemplateSpike, State)
+    for cls in (Onset, Steady, Background, Points, ChangeFact, Edge, TemplateSpike, State, ClueFact)
 }
 
 

@@ -13,6 +13,7 @@ from analysis.models import Connector, Detector
 from analysis.perception import changepoint
 from analysis.perception.presets import finer_signal
 from analysis.queries.sources import open_metrics
+from analysis.reasoning.rootcause import live
 from analysis.reasoning.toolbox import GetOnsets
 from analysis.types import Background, Fact, Onset, Series, Steady
 
@@ -50,6 +51,7 @@ def get_onsets(scope: Scope, asked: GetOnsets) -> Reading:
     problems: list[str] = []
     shares: list[float] = []
     raw: list[Series] = []
+    seen: dict[tuple[str, str], Series] = {}
     for detector in detectors:
         try:
             signals = list(signals_of(detector, start=started_at - HISTORY_S, end=now))
@@ -61,6 +63,7 @@ def get_onsets(scope: Scope, asked: GetOnsets) -> Reading:
                 continue
             raw.append(signal.series)
             shares.append(float(np.isfinite(signal.series.values).mean()))
+            seen.setdefault((signal.entity, f"{signal.name} ({signal.unit})"), signal.series)
             fact = judged(signal, started_at)
             if fact is not None:
                 key = (fact.entity, fact.signal)
@@ -68,6 +71,8 @@ def get_onsets(scope: Scope, asked: GetOnsets) -> Reading:
     shifted, steady = _parted(found.values())
     judgements: list[Onset | Steady] = [*shifted, *steady]
     facts: list[Fact] = [_background(f, earlier_s) if earlier_s else f for f in judgements]
+    if not earlier_s and not asked.service:
+        facts += live.clues(scope.ctx, seen, since=started_at - HISTORY_S)
     return Reading(
         source=detectors[0].connector.name,
         native_query="\n".join(detector.query for detector in detectors),
@@ -79,7 +84,7 @@ def get_onsets(scope: Scope, asked: GetOnsets) -> Reading:
             *(onset_row(f, started_at) for f in shifted),
             *_steady_rows(steady),
         ],
-        status=of_problems(facts, problems),
+        status=of_problems(judgements, problems),
         coverage=sum(shares) / len(shares) if shares else 0.0,
         raw=raw,
     )

@@ -30,6 +30,7 @@ _RECENT_S = 1800.0
 _DECAY_S = 600.0  # a change this long before the shift has lost most of its weight
 _TOGETHER_S = 60.0  # changes of several services within this are one roll-out and tell less
 _SLACK_S = 30.0
+_BLAME = 0.6  # of the engine's probability: it weighs sizes, the signatures here weigh kinds
 _UNASKED = -1.0  # nothing suggested it; it is only ruled out
 _RISE = 1.5  # traffic this many times as high explains load
 
@@ -85,7 +86,7 @@ def _standing(scene: Scene, entity: str) -> float:
     shifted = {o.entity for o in scene.onsets if o.signal != "traffic"}
     felt = len(shifted & scene.reach(entity)) / max(len(shifted), 1)
     early = 0.5 if first <= scene.first_at + _SLACK_S else 0.0
-    return early + 0.8 * felt
+    return early + 0.8 * felt + _BLAME * scene.blame.get(entity, 0.0)
 
 
 def _is_victim(scene: Scene, entity: str) -> bool:

@@ -79,7 +79,7 @@ def meaning(name: str) -> Meaning:
     unit = found.group(1).lower() if (found := _UNIT.search(name)) else ""
     words = {word.lower() for word in _SPLIT.findall(_UNIT.sub("", name))}
     role = _role(words, name.lower())
-    is_share = unit == "%" or "%" in name or bool(words & _SHARES)
+    is_share = unit == "%" or unit in _SHARES or "%" in name or bool(words & _SHARES)
     is_share = is_share or role is Role.SUCCESS
     return Meaning(
         role=role,

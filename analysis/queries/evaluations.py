@@ -11,11 +11,14 @@ from analysis.reasoning.evals.report import ALL, COLUMNS, cell
 
 @dataclass(frozen=True)
 class Grid:
-    """One table: its caption, what its first column is, and its lines of cells."""
+    """One table: its caption, what its first column is, and its lines.
+
+    A line is a name and its cells, each with its heading: a phone shows no head of the table.
+    """
 
     caption: str
     first: str
-    lines: tuple[tuple[str, ...], ...]
+    lines: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 
 
 @dataclass(frozen=True)
@@ -63,5 +66,8 @@ def _suite(told: Mapping[str, Any]) -> Suite:
 
 
 def _grid(caption: str, first: str, rows: list[Mapping[str, Any]]) -> Grid:
-    lines = ((str(row[first]), *(cell(row[name]) for name, _, _ in COLUMNS)) for row in rows)
+    lines = (
+        (str(row[first]), tuple((heading, cell(row[name])) for name, heading, _ in COLUMNS))
+        for row in rows
+    )
     return Grid(caption, first, tuple(lines))

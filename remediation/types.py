@@ -29,6 +29,26 @@ class ExecutionState(StrEnum):
 HOLDS_TARGET = (ExecutionState.INTENT, ExecutionState.UNKNOWN, ExecutionState.VERIFYING)
 
 
+class ExecutorKind(StrEnum):
+    """Which kind of target an endpoint speaks to."""
+
+    WEBHOOK = "webhook"
+    KUBERNETES = "kubernetes"
+    DOCKER = "docker"  # and Podman, which speaks the same API
+    SYSTEMD = "systemd"  # over SSH with a forced command
+    POSTGRES = "postgres"
+    HAPROXY = "haproxy"
+    SCRIPT = "script"
+
+
+class Fidelity(StrEnum):
+    """Whose word a dry run is."""
+
+    SERVER = "server"  # the target itself said what it would change
+    SIMULATED = "simulated"  # worked out from what the target says of itself
+    DESCRIBED = "described"  # a sentence: nobody asked the target
+
+
 class Mode(StrEnum):
     DRY_RUN = "dry_run"
     LIVE = "live"
@@ -84,9 +104,20 @@ class Probe(StrEnum):
 class ActionRequest:
     """A catalogue action with parameters, aimed at one target."""
 
-    action: str  # restart | scale | rollback | set_flag
+    action: str  # a key of the catalogue
     service: str
     params: Mapping[str, Any] = field(default_factory=dict)
+    target: str = ""  # one of what `Executor.resolve` found; empty: the service itself
+
+
+@dataclass(frozen=True)
+class Check:
+    """One pre-check of an executor: what it looked at and whether it is content."""
+
+    name: str
+    ok: bool
+    detail: str = ""
+    is_fatal: bool = True  # not content: refused; otherwise it asks for a second person
 
 
 @dataclass(frozen=True)
@@ -101,7 +132,9 @@ class PlannedAction:
     effects: tuple[str, ...]
     reversibility: Reversibility
     undo: ActionRequest | None
-    fidelity: str  # server | simulated | described
+    fidelity: str  # a Fidelity
+    checks: tuple[Check, ...] = ()  # as of this dry run; not part of what is approved
+    owner: str = ""  # who else writes this: argocd, flux, hpa, keda, compose; empty: nobody known
 
 
 @dataclass(frozen=True)
@@ -145,7 +178,7 @@ def plan_hash(
     """What is approved: change any part and the approval is void."""
     body = {
         "action_version": action_version,
-        "planned": asdict(planned),
+        "planned": {name: value for name, value in asdict(planned).items() if name != "checks"},
         "prediction": asdict(prediction),
         "policy_version": policy_version,
     }

@@ -2,9 +2,16 @@
 
 from airra.env import EnvError, referenced_secret
 from incidents.models import Workspace
-from remediation.execution.base import Executor, ExecutorError, ServiceDescription, UnknownService
-from remediation.execution.registry import executor
+from remediation.execution.base import (
+    Connection,
+    Executor,
+    ExecutorError,
+    ServiceDescription,
+    UnknownService,
+)
+from remediation.execution.registry import BadOptions, executor
 from remediation.models import ActionEndpoint
+from remediation.types import ExecutorKind
 
 MAX_TIMEOUT_S = 20.0
 
@@ -19,9 +26,17 @@ def executor_of(endpoint: ActionEndpoint) -> Executor:
     except EnvError as error:
         msg = f"the endpoint {endpoint.name} has no secret: {error}"
         raise ExecutorError(msg) from error
-    return executor(
-        url=endpoint.url, secret=secret, timeout_s=min(endpoint.timeout_s, MAX_TIMEOUT_S)
+    connection = Connection(
+        url=endpoint.url,
+        secret=secret,
+        timeout_s=min(endpoint.timeout_s, MAX_TIMEOUT_S),
+        options=endpoint.options,
     )
+    try:
+        return executor(ExecutorKind(endpoint.kind), connection)
+    except BadOptions as error:
+        msg = f"the endpoint {endpoint.name} is set up wrongly: {error}"
+        raise ExecutorError(msg) from error
 
 
 def find(workspace: Workspace, service: str) -> tuple[ActionEndpoint, ServiceDescription]:

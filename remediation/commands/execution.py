@@ -86,8 +86,9 @@ def probe(*, execution_id: str) -> None:
     if execution.next_check_at and execution.next_check_at > now:
         return
     try:
-        told, answer = executor_of(execution.plan.endpoint).probe(execution.idempotency_key)
-    except ExecutorError:
+        executor = executor_of(execution.plan.endpoint)
+        told, answer = executor.probe(_to_apply(execution), _attempt_of(execution))
+    except (ExecutorError, ValueError):
         told, answer = Probe.CANNOT_TELL, {}
     event = {
         Probe.APPLIED: Event.PROBE_APPLIED,
@@ -212,11 +213,19 @@ def _claim(execution: Execution) -> Attempt | None:
     for name, value in {"state": _S.INTENT, **intent}.items():
         setattr(execution, name, value)
     follow(execution)
+    return _attempt_of(execution)
+
+
+def _attempt_of(execution: Execution) -> Attempt:
+    """The attempt its intent has fixed. Raises ValueError when there is no intent yet."""
+    if execution.intent_at is None or execution.lease_until is None:
+        msg = f"{execution} has no intent"
+        raise ValueError(msg)
     return Attempt(
         key=execution.idempotency_key,
         fence=execution.fence,
-        issued_at=now.timestamp(),
-        deadline=lease_until.timestamp(),
+        issued_at=execution.intent_at.timestamp(),
+        deadline=execution.lease_until.timestamp(),
     )
 
 

@@ -181,7 +181,7 @@ def planned_of(plan: Plan) -> PlannedAction:
         after=plan.after,
         effects=tuple(plan.effects),
         reversibility=Reversibility(plan.reversibility),
-        undo=undo and ActionRequest(undo["action"], undo["service"], undo["params"]),
+        undo=undo and ActionRequest(**undo),
         fidelity=plan.fidelity,
     )
 

@@ -6,19 +6,27 @@ from django.db.models import Q
 
 from airra.lib.ids import uuid7
 from incidents.models import Service, Workspace
-from remediation.types import Mode
+from remediation.types import ExecutorKind, Mode
 
 
 class ActionEndpoint(models.Model):
-    """Where the HTTP executor sends actions: a signed webhook with dry run and idempotency key."""
+    """A target that actions can be sent to, and how to reach it."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="action_endpoints")
     name = models.CharField(max_length=100)
-    url = models.URLField(max_length=300, help_text="Actions are posted to <url>/actions.")
-    secret_ref = models.CharField(
-        max_length=60, help_text="Signing secret in AIRRA_SECRET_<this name>."
+    kind = models.CharField(
+        max_length=12, choices=[(k, k) for k in ExecutorKind], default=ExecutorKind.WEBHOOK
     )
+    url = models.CharField(
+        max_length=300,
+        help_text="http(s)://, ssh://, postgresql://, unix:// or file://, by the kind of target.",
+    )
+    secret_ref = models.CharField(
+        max_length=60,
+        help_text="Its secret, in AIRRA_SECRET_<this name> of the executor process only.",
+    )
+    options = models.JSONField(default=dict, blank=True, help_text="What its kind lets you set.")
     timeout_s = models.FloatField(default=15, validators=[MinValueValidator(1)])
     is_enabled = models.BooleanField(default=True)
 

@@ -16,13 +16,23 @@ from airra.lib import clock
 from airra.lib.http import Answer, HttpClient, HttpError, sign
 from airra.lib.ids import uuid7
 from remediation.execution.base import (
+    CREDENTIAL_LIFE_S,
     Attempt,
+    Connection,
     Effect,
     ExecutorError,
+    Guarantees,
     ServiceDescription,
     UnknownService,
 )
-from remediation.types import ActionRequest, Applied, PlannedAction, Probe, Reversibility
+from remediation.types import (
+    ActionRequest,
+    Applied,
+    Fidelity,
+    PlannedAction,
+    Probe,
+    Reversibility,
+)
 
 _MAX_BYTES = 256 * 1024
 _REFUSED = frozenset({400, 401, 403, 404, 405, 413, 422, 429})
@@ -30,6 +40,15 @@ _MOVED = 409
 _GENERATION = "generation "
 _POLL_EVERY_S = 1.0
 _POLLS = 40
+GUARANTEES = Guarantees(
+    fidelity=Fidelity.SERVER,
+    has_probe=True,
+    has_precondition=True,
+    is_idempotent=True,
+    credential_life_s=CREDENTIAL_LIFE_S,
+    actions=frozenset({"restart", "scale", "rollback", "set_flag"}),
+    undoes=frozenset({"scale", "rollback", "set_flag"}),
+)
 
 
 class _Wire(BaseModel):
@@ -89,6 +108,16 @@ class _ServiceAnswer(_Wire):
 W = TypeVar("W", bound=_Wire)
 
 
+class Options(BaseModel):
+    """Nothing to set: the address says it all."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def connect(connection: Connection) -> "WebhookExecutor":
+    return WebhookExecutor(connection.url, secret=connection.secret, timeout_s=connection.timeout_s)
+
+
 class WebhookExecutor:
     """Speaks to one endpoint. One `apply` sends at most one change and never repeats it."""
 
@@ -105,6 +134,10 @@ class WebhookExecutor:
         self._timeout_s = timeout_s
         self._wait = wait
 
+    @property
+    def guarantees(self) -> Guarantees:
+        return GUARANTEES
+
     def describe(self, service: str) -> ServiceDescription:
         answer = self._get(f"/services/{_segment(service)}")
         if answer.status == 404:
@@ -120,7 +153,11 @@ class WebhookExecutor:
             revision=body.revision,
             version=body.resource_version,
             flags=body.flags,
+            actions=GUARANTEES.actions,
         )
+
+    def resolve(self, request: ActionRequest) -> tuple[str, ...]:
+        return ("",)
 
     def plan(self, request: ActionRequest) -> PlannedAction:
         key = f"dry-run-{uuid7()}"
@@ -149,7 +186,7 @@ class WebhookExecutor:
             effects=body.effects,
             reversibility=body.reversibility,
             undo=_undo(body),
-            fidelity="server",
+            fidelity=Fidelity.SERVER,
         )
 
     def apply(self, planned: PlannedAction, attempt: Attempt) -> Effect:
@@ -168,22 +205,24 @@ class WebhookExecutor:
         effect = _effect(answer, attempt.key)
         if effect.answer.get("state") != "in_progress":
             return effect
-        return self._when_finished(effect, attempt)
+        return self._when_finished(effect, planned, attempt)
 
-    def _when_finished(self, effect: Effect, attempt: Attempt) -> Effect:
+    def _when_finished(self, effect: Effect, planned: PlannedAction, attempt: Attempt) -> Effect:
         """Ask for the end of what the target has begun; still UNKNOWN when it takes too long."""
         for _ in range(_POLLS):
             if clock.now().timestamp() >= attempt.deadline:
                 break
             self._wait(_POLL_EVERY_S)
-            told, answer = self.probe(attempt.key)
+            told, answer = self.probe(planned, attempt)
             if told is Probe.APPLIED:
                 return Effect(Applied.APPLIED, answer)
             if answer.get("state") == "failed":
                 return Effect(Applied.NOT_APPLIED, answer, error=_failure(answer))
         return effect
 
-    def probe(self, key: str) -> tuple[Probe, Mapping[str, Any]]:
+    def probe(self, planned: PlannedAction, attempt: Attempt) -> tuple[Probe, Mapping[str, Any]]:
+        """By the key alone: the endpoint keeps the answer to every key."""
+        key = attempt.key
         try:
             answer = self._get(f"/actions/{_segment(key)}")
             if answer.status == 404:
@@ -191,7 +230,8 @@ class WebhookExecutor:
             body = _parsed(_ActionAnswer, answer) if answer.status == 200 else None
         except ExecutorError:
             return Probe.CANNOT_TELL, {}
-        if body is None or body.key != key or body.state == "in_progress":
+        is_ours = body is not None and (body.key, body.service) == (key, planned.request.service)
+        if body is None or not is_ours or body.state == "in_progress":
             return Probe.CANNOT_TELL, {}
         told = Probe.APPLIED if body.state == "applied" else Probe.ABSENT
         return told, body.told()

@@ -89,9 +89,9 @@ def test_the_probe_tells_before_and_after(endpoint: Endpoint) -> None:
     executor = endpoint.executor()
     planned = executor.plan(flag(endpoint, value=False))
     once = attempt()
-    assert executor.probe(once.key)[0] is Probe.ABSENT
+    assert executor.probe(planned, once)[0] is Probe.ABSENT
     effect = executor.apply(planned, once)
-    told, answer = executor.probe(once.key)
+    told, answer = executor.probe(planned, once)
     assert told is Probe.APPLIED
     assert answer["key"] == once.key
     executor.apply(_undo_of(planned, effect.answer), attempt())
@@ -126,7 +126,7 @@ def test_nothing_is_sent_after_the_lease(endpoint: Endpoint) -> None:
     planned = executor.plan(flag(endpoint, value=False))
     late = attempt(deadline=time.time() - 1)
     assert executor.apply(planned, late).applied is Applied.NOT_APPLIED
-    assert executor.probe(late.key)[0] is Probe.ABSENT
+    assert executor.probe(planned, late)[0] is Probe.ABSENT
 
 
 def test_what_the_target_cannot_do_is_said_at_the_dry_run(endpoint: Endpoint) -> None:
@@ -167,7 +167,7 @@ def faulty(fault: Fault, **said: Any) -> tuple[Applied, Probe, int]:
         server.fault = fault
         once = attempt()
         effect = executor.apply(planned, once)
-        return effect.applied, executor.probe(once.key)[0], len(server.effects)
+        return effect.applied, executor.probe(planned, once)[0], len(server.effects)
 
 
 @pytest.mark.parametrize("fault", [Fault.LOST_SILENT, Fault.LOST_BROKEN, Fault.LOST_500])
@@ -202,7 +202,7 @@ def test_an_endpoint_that_is_not_there_was_certainly_not_reached() -> None:
         there = WebhookExecutor(server.url, secret=SECRET, timeout_s=1)
         planned = there.plan(ActionRequest("restart", "payments"))
     assert executor.apply(planned, attempt()).applied is Applied.NOT_APPLIED
-    assert executor.probe("any")[0] is Probe.CANNOT_TELL
+    assert executor.probe(planned, attempt())[0] is Probe.CANNOT_TELL
     for failing in (lambda: executor.describe("x"), lambda: executor.plan(planned.request)):
         with pytest.raises(ExecutorError, match="cannot connect"):
             failing()

@@ -112,8 +112,10 @@ def test_what_lands_while_the_probe_is_on_its_way_is_not_called_absent(
     execution = world.run(execution)
     really = WebhookExecutor.probe
 
-    def slow(self: WebhookExecutor, key: str) -> tuple[Probe, Mapping[str, Any]]:
-        told = really(self, key)
+    def slow(
+        self: WebhookExecutor, planned: PlannedAction, attempt: Attempt
+    ) -> tuple[Probe, Mapping[str, Any]]:
+        told = really(self, planned, attempt)
         world.hands.advance(seconds=CREDENTIAL_LIFE_S + 60)
         return told
 

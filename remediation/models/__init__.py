@@ -1,7 +1,8 @@
 """The record of what was decided and what was done."""
 
+from remediation.models.approval import Approval
 from remediation.models.execution import Execution
-from remediation.models.plan import Approval, Plan
+from remediation.models.plan import Plan
 from remediation.models.policy import ActionEndpoint, Policy, Runbook
 
 __all__ = ["ActionEndpoint", "Approval", "Execution", "Plan", "Policy", "Runbook"]

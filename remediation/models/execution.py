@@ -6,7 +6,8 @@ from django.db.models import Q
 
 from airra.lib import clock
 from airra.lib.ids import uuid7
-from remediation.models.plan import Approval, Plan
+from remediation.models.approval import Approval
+from remediation.models.plan import Plan
 from remediation.types import HOLDS_TARGET, ExecutionState, Mode, Verdict
 
 

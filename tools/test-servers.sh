@@ -40,5 +40,6 @@ if [ "$half" != live ]; then
     --ignore=tests/unit --ignore=tests/lab
 fi
 if [ "$half" != suite ]; then
-  "$python" -m pytest -q -m "live" -n 2 --dist loadfile tests/live tests/contract/connectors
+  "$python" -m pytest -q -m "live" -n 2 --dist loadfile tests/live tests/contract/connectors \
+    tests/contract/executors
 fi

@@ -1,0 +1,32 @@
+"""Every rig: its name in test ids, and what has to be there for it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.contract.executors.rig import Rig
+from tests.contract.executors.rig_webhook import FakeWebhook, LabWebhook
+
+
+@dataclass(frozen=True)
+class Case:
+    rig: type[Rig]
+    marks: tuple[pytest.MarkDecorator, ...] = ()
+
+
+RIGS: dict[str, Case] = {
+    "webhook-fake": Case(FakeWebhook),
+    "webhook-lab": Case(LabWebhook, (pytest.mark.slow,)),
+}
+
+
+def each_rig() -> Iterator[object]:
+    for name, case in RIGS.items():
+        yield pytest.param(case.rig, id=name, marks=case.marks)
+
+
+def each_action() -> Iterator[object]:
+    for name, case in RIGS.items():
+        for action in case.rig.actions:
+            yield pytest.param((case.rig, action), id=f"{name}-{action}", marks=case.marks)

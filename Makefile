@@ -43,9 +43,9 @@ fix: $(READY)
 	$(BIN)/ruff format $(SOURCES)
 	-$(BIN)/djlint --quiet --reformat templates
 
-e2e: $(READY)  ## browser journeys in the system's Chromium
+e2e: $(READY)  ## browser journeys in the system's Chromium; LOOKS=all for every theme at every size
 	tools/chromium.sh
-	$(BIN)/python -m pytest -q -m e2e -n 2 --dist loadfile tests/e2e
+	$(BIN)/python -m pytest -q -m "e2e$(if $(LOOKS),, and not slow)" -n 2 --dist loadfile tests/e2e
 
 faults: $(READY)  ## the table of docs/faults.md: every fault of the lab, from injection to verified fix
 	$(BIN)/python -m tools.faults

@@ -25,6 +25,17 @@ FLAGS = [
 ]
 AXE = ROOT / "tests" / "e2e" / "vendor" / "axe.min.js"
 SIZES = {"desk": (1360, 900), "phone": (390, 844)}
+# Both sizes and both themes each time; the other two pairs combine the same rules again and are
+# left to `make e2e LOOKS=all`.
+LOOKS = pytest.mark.parametrize(
+    ("dark", "size"),
+    [
+        pytest.param(False, "desk", id="desk-light"),
+        pytest.param(True, "phone", id="phone-dark"),
+        pytest.param(True, "desk", id="desk-dark", marks=pytest.mark.slow),
+        pytest.param(False, "phone", id="phone-light", marks=pytest.mark.slow),
+    ],
+)
 
 
 @pytest.fixture(scope="session")

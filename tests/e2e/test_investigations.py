@@ -5,14 +5,11 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.conftest import SIZES, Visitor
+from tests.e2e.conftest import LOOKS, Visitor
 from tests.e2e.lookup import key_in, uuid_of
 from tools.stack import Stack
 
 pytestmark = pytest.mark.e2e
-
-VARIANTS = [(dark, size) for dark in (False, True) for size in SIZES]
-IDS = [f"{size}-{'dark' if dark else 'light'}" for dark, size in VARIANTS]
 
 
 def standings(site: Stack) -> dict[str, str]:
@@ -37,7 +34,7 @@ def standings(site: Stack) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize(("dark", "size"), VARIANTS, ids=IDS)
+@LOOKS
 def test_every_standing_of_the_panel(browser: Browser, site: Stack, dark: bool, size: str) -> None:
     variant = f"{size}-{'dark' if dark else 'light'}"
     visitor = Visitor(browser, site.url, dark=dark, size=size)

@@ -6,15 +6,13 @@ import pytest
 from django.template.loader import render_to_string
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.conftest import SHOTS, SIZES, Visitor
+from tests.e2e.conftest import LOOKS, SHOTS, SIZES, Visitor
 from tests.e2e.lookup import detector_path, first, key_in, source_path, uuid_of
 from tools.stack import PASSWORD, Stack
 
 pytestmark = pytest.mark.e2e
 
-VARIANTS = [(dark, size) for dark in (False, True) for size in SIZES]
 ASKED = "?days=0.25&alarms_per_week=5&floor=0&direction=both"
-IDS = [f"{size}-{'dark' if dark else 'light'}" for dark, size in VARIANTS]
 
 
 def pages_of(site: Stack) -> dict[str, str]:
@@ -106,7 +104,7 @@ def problems_of(visitor: Visitor, name: str, *, shot: str) -> list[str]:
     return [f"{name}: {problem}" for problem in found]
 
 
-@pytest.mark.parametrize(("dark", "size"), VARIANTS, ids=IDS)
+@LOOKS
 def test_every_page(browser: Browser, site: Stack, dark: bool, size: str) -> None:
     variant = f"{size}-{'dark' if dark else 'light'}"
     visitor = Visitor(browser, site.url, dark=dark, size=size)
@@ -122,7 +120,7 @@ def test_every_page(browser: Browser, site: Stack, dark: bool, size: str) -> Non
     assert not problems, "\n".join(problems)
 
 
-@pytest.mark.parametrize(("dark", "size"), VARIANTS, ids=IDS)
+@LOOKS
 def test_error_pages(browser: Browser, site: Stack, dark: bool, size: str) -> None:
     variant = f"{size}-{'dark' if dark else 'light'}"
     visitor = Visitor(browser, site.url, dark=dark, size=size)
@@ -153,7 +151,7 @@ def test_nothing_there_yet(browser: Browser, empty_site: Stack, size: str) -> No
     assert not problems, "\n".join(problems)
 
 
-@pytest.mark.parametrize(("dark", "size"), VARIANTS, ids=IDS)
+@LOOKS
 def test_drawer(browser: Browser, site: Stack, dark: bool, size: str) -> None:
     """The plan is reviewed in a drawer: focus goes in, Escape brings it back to the button."""
     variant = f"{size}-{'dark' if dark else 'light'}"

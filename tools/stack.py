@@ -114,7 +114,12 @@ class Stack:
         log = (self.var / f"{name}.log").open("a", encoding="utf-8")
         self.logs.append(log)
         process = subprocess.Popen(
-            command, cwd=ROOT, env=self.env(), stdout=log, stderr=subprocess.STDOUT
+            command,
+            cwd=ROOT,
+            env=self.env(),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # so that `kill` reaches its children too
         )
         self.processes[name] = process
         return process
@@ -166,8 +171,12 @@ class Stack:
         self.start("worker", sys.executable, "-m", "celery", "-A", "airra", "worker", *pool)
 
     def kill(self, name: str, *, with_signal: int = signal.SIGKILL) -> None:
+        """End it with its children, as a machine that loses power does.
+
+        An orphaned child of the web server would keep its port for half a minute.
+        """
         process = self.processes.pop(name)
-        process.send_signal(with_signal)
+        os.killpg(process.pid, with_signal)
         process.wait(timeout=20)
 
     def stop(self) -> None:

@@ -34,12 +34,22 @@ fi
 
 export AIRRA_DATABASE_URL="$postgres/airra_ci" AIRRA_TEST_POSTGRES="$postgres" AIRRA_TEST_REDIS="$redis"
 half=${1:-both}
+waiting=
+if [ "$half" != suite ]; then
+  # Five minutes of which it mostly waits: beside everything else.
+  kill_log=$(mktemp)
+  "$python" -m pytest -q -m live tests/live/test_kill.py >"$kill_log" 2>&1 &
+  waiting=$!
+  trap wait EXIT  # it has processes of its own to stop
+fi
 if [ "$half" != live ]; then
   # Neither of the two knows a database: on this one they would say the same again.
   "$python" -m pytest -q -m "not e2e and not slow and not live" -n 2 --dist loadgroup \
     --ignore=tests/unit --ignore=tests/lab
 fi
 if [ "$half" != suite ]; then
-  "$python" -m pytest -q -m "live" -n 2 --dist loadfile tests/live tests/contract/connectors \
-    tests/contract/executors
+  "$python" -m pytest -q -m live -n 2 --dist loadfile --ignore=tests/live/test_kill.py \
+    tests/live tests/contract
+  wait "$waiting" || { cat "$kill_log"; exit 1; }
+  cat "$kill_log"
 fi

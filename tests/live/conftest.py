@@ -32,10 +32,11 @@ def postgres_url() -> Iterator[str]:
 def redis_url(worker_id: str) -> Iterator[str]:
     """A Redis database number nobody else uses, emptied before and after.
 
-    One for each worker of the test run: two installations on one broker steal each other's jobs.
+    One for each worker of the test run, and one for a run without workers beside it: two
+    installations on one broker steal each other's jobs.
     """
     base = urlsplit(REDIS)
-    number = 10 + int(worker_id.removeprefix("gw") if worker_id != "master" else 0)
+    number = 9 if worker_id == "master" else 10 + int(worker_id.removeprefix("gw"))
     url = f"redis://{base.netloc}/{number}"
     client = redis.Redis.from_url(url)
     client.flushdb()

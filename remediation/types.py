@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
@@ -138,6 +138,44 @@ class PlannedAction:
 
 
 @dataclass(frozen=True)
+class Schedule:
+    """When a metric is sampled after an effect, and how much of what ends it: Argo's AnalysisRun.
+
+    Failed is a sample beyond the limit of harm, unclear one that is neither well nor failed.
+    """
+
+    initial_delay_s: float = 30.0  # from the effect: what heals by then does not count
+    interval_s: float = 10.0
+    count: int = 24  # so many samples and it is over, if time is not up before
+    failure_run: int = 3  # so many failed in a row are harm
+    failure_limit: int = 5  # and so is one more than this in all
+    inconclusive_limit: int = 4  # with more unclear ones than this a guard is not content
+    error_limit: int = 12  # more in a row without data than this: nobody can tell
+
+
+@dataclass(frozen=True)
+class Watched:
+    """One more metric of a prediction: a guard, which must not get worse, or an untouched peer."""
+
+    name: str  # of its detector
+    query: str
+    connector_id: str
+    service: str
+    service_label: str
+    signal: str
+    direction: str  # the bad direction: up | down
+    level_before: float  # at plan time
+    margin: float  # so much worse than before is harm
+    unit: str = ""
+    schedule: Schedule = Schedule()
+
+    @property
+    def key(self) -> str:
+        """Names its readings; two metrics of one prediction never share it."""
+        return f"{self.name} of {self.service}"
+
+
+@dataclass(frozen=True)
 class Prediction:
     """Written before the action, judged by code after it."""
 
@@ -152,6 +190,9 @@ class Prediction:
     unit: str = ""
     within_s: int = 180
     hold_points: int = 4
+    schedule: Schedule = Schedule()
+    guards: tuple[Watched, ...] = ()  # of the target and of what calls it
+    peers: tuple[Watched, ...] = ()  # the same metric of services the action does not reach
 
     def sentence(self) -> str:
         word = "below" if self.direction == "up" else "above"
@@ -159,6 +200,27 @@ class Prediction:
             f"{self.signal} of {self.service} goes {word} {quantity(self.threshold, self.unit)} "
             f"within {self.within_s} s and stays there"
         )
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Prediction":
+        """What `asdict` stored; fields of another version are left out."""
+        told = _known(cls, stored)
+        for name in ("guards", "peers"):
+            told[name] = tuple(_watched(row) for row in stored.get(name, ()))
+        return cls(**_with_schedule(told))
+
+
+def _known(kind: type[Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    names = {f.name for f in fields(kind)}
+    return {name: value for name, value in stored.items() if name in names}
+
+
+def _watched(stored: Mapping[str, Any]) -> Watched:
+    return Watched(**_with_schedule(_known(Watched, stored)))
+
+
+def _with_schedule(told: dict[str, Any]) -> dict[str, Any]:
+    return {**told, "schedule": Schedule(**_known(Schedule, told.get("schedule", {})))}
 
 
 @dataclass(frozen=True)

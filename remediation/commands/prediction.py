@@ -1,21 +1,22 @@
 """What must be true after an action, read from what alerted; and the samples that judge it."""
 
-import math
-from collections.abc import Iterator, Mapping
-from dataclasses import fields, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from airra.lib import clock
-from analysis.connectors.base import ConnectorError
-from analysis.models import Anomaly, Connector, Detector, Forecast, Hypothesis, Investigation
-from analysis.queries.sources import open_metrics
-from analysis.types import Series
+from analysis.models import Anomaly, Detector, Forecast, Hypothesis, Investigation
 from incidents.models import Incident
-from remediation.decision.catalog import spec_of
-from remediation.types import Prediction
+from remediation.commands.control import figure, guards_of, peers_of
+from remediation.commands.readings import points_of
+from remediation.decision.catalog import ActionSpec, spec_of
+from remediation.models import Execution
+from remediation.types import Prediction, Schedule
 
 _LOOK_BACK_S = 60.0
-_STEP_S = 5.0
+_INTERVAL_S = 10.0
+# Seconds before samples count after actions that restart nothing; others take the catalogue's.
+_QUIET = {"scale": 20.0, "flag": 15.0}
 _FELT = frozenset({Detector.Signal.ERRORS, Detector.Signal.LATENCY, Detector.Signal.AVAILABILITY})
 _DEMAND = frozenset({Detector.Signal.TRAFFIC})  # no action of ours makes people want less
 _LEFTOVER = 0.2  # of the departure from expected may remain, where the band is narrower than that
@@ -23,71 +24,78 @@ _TURNED_BACK = 0.25  # of what is left to its limit: so far a series must go bac
 
 
 def of_incident(
-    *, incident: Incident, action: str, hypothesis: Hypothesis | None = None
+    *, incident: Incident, action: str, hypothesis: Hypothesis | None = None, target: str = ""
 ) -> Prediction | None:
-    """The recovery of the metric that alerted, or None when nothing measurable did.
+    """The recovery of the metric that alerted, guarded and with a control group.
 
-    First the incident's own anomalies, the incident's service before the hypothesis' entity, the
-    highest score first; then what was foretold of it; then, for alerts from outside, the onsets
-    its investigation measured.
+    None when nothing measurable alerted. `target` is what the action is aimed at, the service of
+    the hypothesis unless given. What must recover: first the incident's own anomalies, the
+    incident's service before the hypothesis' entity, the highest score first; then what was
+    foretold of it; then, for alerts from outside, the onsets its investigation measured.
     """
     service = incident.service.name if incident.service else ""
     entity = hypothesis.entity if hypothesis else service
-    for name in dict.fromkeys(filter(None, (service, entity))):
+    spec = spec_of(action)
+    found = _recovery(incident, hypothesis, [n for n in (service, entity) if n], spec.within_s)
+    if found is None:
+        return None
+    target = target or entity or found.service
+    return _guarded(found, incident=incident, spec=spec, target=target)
+
+
+def _recovery(
+    incident: Incident, hypothesis: Hypothesis | None, names: list[str], within_s: int
+) -> Prediction | None:
+    for name in dict.fromkeys(names):
         anomaly = _worst_anomaly(incident, name)
         if anomaly is not None:
-            return _from_anomaly(anomaly, name, within_s=spec_of(action).within_s)
-    foretold = _from_forecast(incident, within_s=spec_of(action).within_s)
+            return _from_anomaly(anomaly, name, within_s=within_s)
+    foretold = _from_forecast(incident, within_s=within_s)
     if foretold is not None:
         return foretold
     investigation = hypothesis.investigation if hypothesis else None
-    for name in dict.fromkeys(filter(None, (service, entity))):
-        found = investigation and _from_onset(investigation, name, spec_of(action).within_s)
+    for name in dict.fromkeys(names):
+        found = investigation and _from_onset(investigation, name, within_s)
         if found:
             return found
     return None
 
 
 def from_json(stored: Mapping[str, Any]) -> Prediction:
-    names = {f.name for f in fields(Prediction)}
-    return Prediction(**{k: v for k, v in stored.items() if k in names})
+    return Prediction.from_json(stored)
+
+
+def stored_of(execution: Execution) -> Prediction:
+    """The prediction this execution is held against."""
+    return from_json(execution.plan.prediction)
 
 
 def newest_point(prediction: Prediction) -> tuple[float, float] | None:
-    """The newest sample of the predicted metric (Unix seconds, value), or None without data.
-
-    A source that fails is no data too: it is never read as health.
-    """
-    connector = Connector.objects.filter(pk=prediction.connector_id).first()
-    if connector is None:
-        return None
+    """The newest sample of the predicted metric (Unix seconds, value), or None without data."""
     now = clock.now().timestamp()
-    try:
-        found = open_metrics(connector).query_range(
-            prediction.query, start=now - _LOOK_BACK_S, end=now, step_s=_STEP_S
-        )
-    except ConnectorError:
-        return None
-    points = [point for series in _of_service(found, prediction) for point in _points(series)]
-    if not points:
-        return None
-    newest = max(at for at, _ in points)
-    values = [value for at, value in points if at == newest]
-    return newest, max(values) if prediction.direction == "up" else min(values)
+    found = points_of({"": prediction}, start=now - _LOOK_BACK_S, end=now)[""]
+    return found[-1] if found else None
 
 
-def _of_service(found: list[Series], prediction: Prediction) -> Iterator[Series]:
-    """The series of the service; several replicas answer with several, the worst one counts."""
-    for series in found:
-        label = series.labels.get(prediction.service_label)
-        if label == prediction.service or (label is None and len(found) == 1):
-            yield series
+def _guarded(
+    prediction: Prediction, *, incident: Incident, spec: ActionSpec, target: str
+) -> Prediction:
+    """With its schedule, its guards and its control group."""
+    interval_s = max(_INTERVAL_S, _step_of(prediction))
+    schedule = Schedule(
+        initial_delay_s=_QUIET.get(spec.klass, spec.settle_s),
+        interval_s=interval_s,
+        count=max(int(prediction.within_s / interval_s), prediction.hold_points),
+    )
+    guards = guards_of(prediction, incident=incident, target=target, schedule=schedule)
+    peers = peers_of(prediction, incident=incident, target=target, schedule=schedule)
+    return replace(prediction, schedule=schedule, guards=guards, peers=peers)
 
 
-def _points(series: Series) -> Iterator[tuple[float, float]]:
-    for at, value in zip(series.times, series.values, strict=True):
-        if math.isfinite(value):
-            yield float(at), float(value)
+def _step_of(prediction: Prediction) -> float:
+    """Seconds between two points of the alerting metric, as its detector knows them."""
+    steps = Detector.objects.filter(connector_id=prediction.connector_id, query=prediction.query)
+    return float(steps.values_list("step_s", flat=True).first() or 0)
 
 
 def _worst_anomaly(incident: Incident, service: str) -> Anomaly | None:
@@ -149,7 +157,7 @@ def _from_forecast(incident: Incident, *, within_s: int) -> Prediction | None:
     point = newest_point(prediction)
     level = point[1] if point else first.newest_value
     threshold = level - _TURNED_BACK * (first.limit - level)
-    return replace(prediction, level_before=_figure(level), threshold=_figure(threshold))
+    return replace(prediction, level_before=figure(level), threshold=figure(threshold))
 
 
 def _from_onset(investigation: Investigation, service: str, within_s: int) -> Prediction | None:
@@ -189,9 +197,4 @@ def _measured(prediction: Prediction, *, expected: float) -> Prediction:
     level = worst(prediction.level_before, point[1] if point else prediction.level_before)
     relaxed = expected + _LEFTOVER * (level - expected)
     threshold = worst(prediction.threshold, relaxed)
-    return replace(prediction, level_before=_figure(level), threshold=_figure(threshold))
-
-
-def _figure(value: float) -> float:
-    """Six digits: enough to judge by, short enough to read, and the same after storage."""
-    return float(f"{value:.6g}") + 0.0
+    return replace(prediction, level_before=figure(level), threshold=figure(threshold))

@@ -63,7 +63,10 @@ def propose(
     except (UnknownAction, BadParameters) as error:
         raise Refused("catalog", str(error)) from error
     prediction = predictions.of_incident(
-        incident=incident, action=request.action, hypothesis=hypothesis
+        incident=incident,
+        action=request.action,
+        hypothesis=hypothesis,
+        target=request.service,
     )
     if prediction is None:
         msg = "nothing measurable alerted, so no recovery could be proved"

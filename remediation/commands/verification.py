@@ -1,16 +1,27 @@
-"""Watching the metric that alerted after an effect, one sample a call, until there is a verdict."""
+"""Watching the metrics of a prediction after an effect until there is a verdict.
 
+A turn takes one sample of each metric that is due, the alerting one, its guards and its peers, each
+distinct query once. The first turn also reads the levels right before the effect.
+"""
+
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from airra.lib import clock
-from remediation.commands import prediction as predictions
 from remediation.commands.execution import load, move
-from remediation.decision.catalog import spec_of
+from remediation.commands.prediction import stored_of
+from remediation.commands.readings import Points, points_of
+from remediation.execution.marks import ALERT, Course, Line, Sample
 from remediation.execution.protocol import Event
-from remediation.execution.verification import CHECK_EVERY_S, Judgement, Mark, Sample, judge, mark
+from remediation.execution.verification import judge
 from remediation.models import Execution
-from remediation.types import ExecutionState, Prediction, Verdict
+from remediation.types import ExecutionState, Prediction, Verdict, Watched
 
+CHECK_EVERY_S = 8.0  # a little under the sweep's 10 s, so that every sweep finds the next one due
+_EARLY_S = 2.5  # so much before its interval is over a metric is due too
+_LOOK_BACK_S = 60.0
+_BEFORE_S = 30.0
 _EVENTS = {
     Verdict.MATCH: Event.MATCH,
     Verdict.DEVIATION: Event.DEVIATION,
@@ -20,24 +31,28 @@ _EVENTS = {
 
 
 def verify(*, execution_id: str) -> None:
-    """Take the sample that is due and judge. A second call at the same time does nothing."""
+    """Take the samples that are due and judge. A second call at the same time does nothing."""
     execution = load(execution_id)
     if execution is None or not _take_turn(execution):
         return
-    prediction = predictions.from_json(execution.plan.prediction)
-    samples = [*_stored(execution), _sample(execution, prediction)]
+    prediction = stored_of(execution)
+    record = _read(execution, prediction)
     kept = Execution.objects.filter(
         pk=execution.pk,
         state=ExecutionState.VERIFYING,
         next_check_at=execution.next_check_at,
-    ).update(samples=[[s.at, s.value, s.mark] for s in samples])
-    judgement = _judge(execution, prediction, samples) if kept == 1 else None
+    ).update(**_as_stored(execution, prediction, record))
+    if kept != 1 or execution.effect_at is None:
+        return
+    now, effect_at = clock.now().timestamp(), execution.effect_at.timestamp()
+    judgement = judge(prediction, record, effect_at=effect_at, now=now)
     if judgement is not None:
         move(
             execution,
             _EVENTS[judgement.verdict],
             verdict=judgement.verdict,
             verdict_reason=judgement.reason[:300],
+            verdict_numbers=dict(judgement.numbers),
         )
 
 
@@ -54,28 +69,84 @@ def _take_turn(execution: Execution) -> bool:
     return taken == 1
 
 
-def _sample(execution: Execution, prediction: Prediction) -> Sample:
-    """The newest value, if it is newer than the effect and than the sample before."""
+def _read(execution: Execution, prediction: Prediction) -> dict[str, Course]:
+    """What was known of each metric, with the sample of this turn where one was due."""
     now = clock.now().timestamp()
-    point = predictions.newest_point(prediction)
-    known = [s.at for s in _stored(execution) if s.mark is not Mark.NO_DATA]
+    known = _record_of(execution)
+    due = {
+        key: metric
+        for key, metric in _metrics(prediction).items()
+        if _is_due(metric, known.get(key), now)
+    }
     effect_at = execution.effect_at.timestamp() if execution.effect_at else now
-    if point is None or point[0] <= max([effect_at, *known]):
-        return Sample(now, None, Mark.NO_DATA)
-    return Sample(point[0], point[1], mark(prediction, point[1]))
+    begun_at = execution.intent_at.timestamp() if execution.intent_at else effect_at
+    start = now - _LOOK_BACK_S
+    points = points_of(due, start=start if known else min(start, begun_at - _BEFORE_S), end=now)
+    read = {
+        key: _with_sample(
+            known.get(key) or Course(_before(points[key], begun_at)),
+            points[key],
+            now=now,
+            effect_at=effect_at,
+        )
+        for key in due
+    }
+    return {**known, **read}
 
 
-def _stored(execution: Execution) -> list[Sample]:
-    return [Sample(at, value, Mark(how)) for at, value, how in execution.samples]
+def _metrics(prediction: Prediction) -> dict[str, Prediction | Watched]:
+    """Every metric of a prediction by the key of its readings."""
+    others = {each.key: each for each in (*prediction.guards, *prediction.peers)}
+    return {ALERT: prediction, **others}
 
 
-def _judge(execution: Execution, prediction: Prediction, samples: list[Sample]) -> Judgement | None:
-    if execution.effect_at is None:
-        return None
-    return judge(
-        prediction,
-        samples,
-        effect_at=execution.effect_at.timestamp(),
-        now=clock.now().timestamp(),
-        settle_s=spec_of(execution.plan.action).settle_s,
-    )
+def _is_due(metric: Prediction | Watched, course: Course | None, now: float) -> bool:
+    if course is None or not course.since:
+        return True
+    return now >= course.since[-1].at + metric.schedule.interval_s - _EARLY_S
+
+
+def _before(points: Points, begun: float) -> tuple[float, ...]:
+    """The values of the last moments before the intent: nothing of the effect can be in them."""
+    return tuple(value for at, value in points if begun - _BEFORE_S <= at <= begun)
+
+
+def _with_sample(course: Course, points: Points, *, now: float, effect_at: float) -> Course:
+    """With the newest point, if it is newer than the effect and than the sample before."""
+    known = [sample.at for sample in course.since if sample.value is not None]
+    sample = Sample(now, None)
+    if points and points[-1][0] > max([effect_at, *known]):
+        sample = Sample(*points[-1])
+    return Course(course.before, (*course.since, sample))
+
+
+def _record_of(execution: Execution) -> dict[str, Course]:
+    """The stored readings; empty before the first turn."""
+    stored = {key: dict(told) for key, told in execution.readings.items()}
+    if stored:
+        stored[ALERT]["since"] = execution.samples
+    return {
+        key: Course(
+            tuple(told["before"]), tuple(Sample(at, value) for at, value, _ in told["since"])
+        )
+        for key, told in stored.items()
+    }
+
+
+def _as_stored(
+    execution: Execution, prediction: Prediction, record: Mapping[str, Course]
+) -> dict[str, Any]:
+    """The alerting metric's samples where they have always been, all others beside them."""
+    effect_at = execution.effect_at.timestamp() if execution.effect_at else 0.0
+    readings: dict[str, Any] = {}
+    for key, metric in _metrics(prediction).items():
+        course = record.get(key, Course())
+        line = (
+            Line.of_alert(metric, course, effect_at)
+            if isinstance(metric, Prediction)
+            else Line.of_watched(metric, course, effect_at)
+        )
+        since = [[s.at, s.value, line.mark(s.value)] for s in course.since]
+        readings[key] = {"before": list(course.before), "since": since}
+    samples = readings[ALERT].pop("since")
+    return {"samples": samples, "readings": readings}

@@ -43,13 +43,31 @@ class Execution(models.Model):
     result = models.JSONField(default=dict)
     error = models.TextField(blank=True)
     samples = models.JSONField(default=list, help_text="[[unix, value, good|bad|no_data]]")
+    readings = models.JSONField(
+        default=dict,
+        help_text="By metric: {before: [value], since: [[unix, value, mark]]}; of the alerting "
+        "metric only what was before.",
+    )
     next_check_at = models.DateTimeField(null=True)
     verdict = models.CharField(max_length=12, blank=True, choices=[(v, v) for v in Verdict])
     verdict_reason = models.CharField(max_length=300, blank=True)
+    verdict_numbers = models.JSONField(default=dict, help_text="What the verdict was made of.")
+    watch_until = models.DateTimeField(
+        null=True, help_text="After a match: until then its metric is watched for a relapse."
+    )
+    watch_next_at = models.DateTimeField(null=True)
+    relapse = models.JSONField(default=list, help_text="[[unix, value, mark]] since the match.")
+    recurred_at = models.DateTimeField(null=True)
+    withdrawn_at = models.DateTimeField(
+        null=True, help_text="When a person had it taken back within the watch."
+    )
 
     class Meta:
         ordering = ["-created_at"]
-        indexes = [models.Index(fields=["state", "next_check_at"])]
+        indexes = [
+            models.Index(fields=["state", "next_check_at"]),
+            models.Index(fields=["watch_next_at"]),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["target_key"],

@@ -121,9 +121,7 @@ def _execution_row(execution: Execution, prediction: Prediction | None) -> Execu
 
 
 def prediction_of(plan: Plan) -> Prediction | None:
-    names = Prediction.__dataclass_fields__
-    stored = {name: value for name, value in plan.prediction.items() if name in names}
-    return Prediction(**stored) if stored.get("query") else None
+    return Prediction.from_json(plan.prediction) if plan.prediction.get("query") else None
 
 
 def _flat(data: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

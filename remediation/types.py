@@ -101,6 +101,18 @@ class Probe(StrEnum):
 
 
 @dataclass(frozen=True)
+class Clamp:
+    """A parameter that was asked for above its bound and lowered to it."""
+
+    param: str
+    asked: float
+    allowed: float
+
+    def sentence(self) -> str:
+        return f"{self.param} lowered from {self.asked:g} to {self.allowed:g}, the most allowed"
+
+
+@dataclass(frozen=True)
 class ActionRequest:
     """A catalogue action with parameters, aimed at one target."""
 
@@ -108,6 +120,8 @@ class ActionRequest:
     service: str
     params: Mapping[str, Any] = field(default_factory=dict)
     target: str = ""  # one of what `Executor.resolve` found; empty: the service itself
+    # How the parameters came to be these; they are what is approved, so not part of the hash.
+    clamped: tuple[Clamp, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -238,9 +252,13 @@ def plan_hash(
     *, action_version: int, planned: PlannedAction, prediction: Prediction, policy_version: int
 ) -> str:
     """What is approved: change any part and the approval is void."""
+    approved = {name: value for name, value in asdict(planned).items() if name != "checks"}
+    for name in ("request", "undo"):
+        if approved[name]:
+            approved[name].pop("clamped")
     body = {
         "action_version": action_version,
-        "planned": {name: value for name, value in asdict(planned).items() if name != "checks"},
+        "planned": approved,
         "prediction": asdict(prediction),
         "policy_version": policy_version,
     }

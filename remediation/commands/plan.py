@@ -22,6 +22,7 @@ from remediation.decision.catalog import title_of
 from remediation.decision.choose import Cause, choose
 from remediation.execution.base import ExecutorError, UnknownService
 from remediation.models import Approval, Plan, Runbook
+from remediation.queries.catalogue import environment_of, limits_in
 from remediation.types import ActionRequest
 
 Kind = TimelineEvent.Kind
@@ -205,7 +206,9 @@ def _on_service(
 ) -> Proposal:
     """The first candidate possible on this service; each no is added to `reasons`."""
     endpoint, target = find(incident.workspace, service)
-    choice = choose(_cause(hypothesis), target)
+    workspace = incident.workspace
+    environment = environment_of(workspace, service)
+    choice = choose(_cause(hypothesis), target, limits_in(workspace), environment)
     if choice.why_none:
         reasons.append(choice.why_none)
     for candidate in choice.candidates:

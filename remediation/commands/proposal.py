@@ -15,16 +15,22 @@ from remediation.commands.endpoint import executor_of
 from remediation.commands.refusal import Refused
 from remediation.decision.catalog import (
     BadParameters,
+    Limit,
+    NotAllowedHere,
     UnknownAction,
     request_of,
     spec_of,
     title_of,
+    turned_round,
 )
+from remediation.decision.policy import Ruling
 from remediation.execution.base import ExecutorError
 from remediation.models import ActionEndpoint, Approval, Plan, Policy
+from remediation.queries.catalogue import environment_of, limit_on
 from remediation.types import (
     ActionRequest,
     Decision,
+    ExecutorKind,
     PlannedAction,
     Prediction,
     Reversibility,
@@ -58,9 +64,17 @@ def propose(
     requested_by: User | None = None,
 ) -> Proposal:
     """Dry-run and judge a request, outside any transaction. Raises `Refused`; stores nothing."""
+    limit = limit_on(incident.workspace, request.action)
     try:
-        request = request_of(request.action, request.service, request.params)
-    except (UnknownAction, BadParameters) as error:
+        request = request_of(
+            request.action,
+            request.service,
+            request.params,
+            target=request.target,
+            limit=limit,
+            environment=environment_of(incident.workspace, request.service),
+        )
+    except (UnknownAction, BadParameters, NotAllowedHere) as error:
         raise Refused("catalog", str(error)) from error
     prediction = predictions.of_incident(
         incident=incident,
@@ -75,6 +89,8 @@ def propose(
         planned = executor_of(endpoint).plan(request)
     except ExecutorError as error:
         raise Refused("dry_run", f"{title_of(request)}: {error}") from error
+    if refusal := _why_not(planned, ExecutorKind(endpoint.kind)):
+        raise Refused("catalog", f"{title_of(request)}: {refusal}")
     policy = policy_of(incident.workspace)
     confirmed = Hypothesis.Verdict.CONFIRMED
     is_confirmed = hypothesis is not None and hypothesis.verdict == confirmed
@@ -86,6 +102,7 @@ def propose(
         hypothesis=hypothesis,
         vouched_for=is_confirmed or requested_by is not None,
     )
+    assessment = _within(assessment, limit)
     if assessment.ruling.decision is Decision.ESCALATE:
         reasons = "; ".join(assessment.ruling.reasons)
         raise Refused("policy", f"{title_of(request)}: {reasons}")
@@ -96,10 +113,27 @@ def propose(
         planned=planned,
         prediction=prediction,
         assessment=assessment,
-        why=why,
+        why="; ".join([*(clamp.sentence() for clamp in request.clamped), why]),
         hypothesis=hypothesis,
         requested_by=requested_by,
     )
+
+
+def _why_not(planned: PlannedAction, kind: ExecutorKind) -> str:
+    """What the catalogue has against a dry run that came back, or empty."""
+    if refusal := turned_round(planned):
+        return refusal
+    missing = spec_of(planned.request.action).unanswered(kind, planned.checks)
+    return f"the dry run did not look at: {', '.join(missing)}" if missing else ""
+
+
+def _within(assessment: Assessment, limit: Limit) -> Assessment:
+    """The ruling, raised where the workspace wants two people for this action."""
+    ruling = assessment.ruling
+    if limit.floor is Decision.ONE or ruling.decision is not Decision.ONE:
+        return assessment
+    reasons = (*ruling.reasons, "this workspace wants two people for it")
+    return replace(assessment, ruling=Ruling(limit.floor, reasons))
 
 
 def store(proposal: Proposal) -> Plan:

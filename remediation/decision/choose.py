@@ -1,19 +1,33 @@
 """From an explanation to ranked actions: a closed table over what the target says of itself.
 
 Pure. Texts of changes and hypotheses are untrusted: they only ever select among flags that the
-target lists, they never become a parameter by themselves.
+target lists, they never become a parameter by themselves. What needs a name from inside the target
+(a backend, a server, a node) comes as an offer of the endpoint, checked like any other request.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from analysis.types import Mechanism
-from remediation.decision.catalog import CATALOG, MAX_REPLICAS, request_of
+from remediation.decision.catalog import (
+    CATALOG,
+    UNLIMITED,
+    BadParameters,
+    Limit,
+    cards_for,
+    request_of,
+)
 from remediation.types import ActionRequest
 
 _RESTART_SIGNALS = CATALOG["restart"].signals
+_FROM_OUTSIDE = frozenset({Mechanism.EXTERNAL, Mechanism.DEPENDENCY, Mechanism.NETWORK})
+# What an endpoint can do that does not say: the four actions of the webhook.
+_BY_DEFAULT = frozenset({"restart", "scale", "rollback", "set_flag"})
+# Which need a name or a number that only the target knows, in the order to try them.
+_OFFERED_FIRST = ("end_query", "drain", "cordon")
+_OFFERED_LAST = ("resize",)
 _CRASH_SIGNALS = frozenset({"restarts", "availability"})
 _GROWTH = 2  # halves the share each replica carries
 _TRUE = frozenset({"true", "on", "1", "enabled", "yes"})
@@ -25,6 +39,17 @@ _OPTIONAL_CALL = frozenset(
 _COMMON = frozenset({"service", "enabled", "flag", "call", "calls", "use", "with", "the", "and"})
 
 
+class Offered(Protocol):
+    """An action with parameters that the target's own state suggests."""
+
+    @property
+    def action(self) -> str: ...
+    @property
+    def params(self) -> Mapping[str, Any]: ...
+    @property
+    def reason(self) -> str: ...
+
+
 class Target(Protocol):
     """What choosing needs to know of the service as it is now."""
 
@@ -34,6 +59,13 @@ class Target(Protocol):
     def replicas(self) -> int: ...
     @property
     def flags(self) -> Mapping[str, bool]: ...
+    @property
+    def actions(self) -> frozenset[str]:
+        """What is possible on it here; empty: it does not say."""
+        ...
+
+    @property
+    def offers(self) -> Sequence[Offered]: ...
 
 
 @dataclass(frozen=True)
@@ -68,97 +100,163 @@ class Choice:
     why_none: str = ""
 
 
-def choose(cause: Cause, target: Target) -> Choice:
-    """Ranked actions on `target` against `cause`. Never more than one of a kind."""
-    found: list[Candidate] = []
-    for rule in (_undo_flag, _undo_change, _switch_off, _grow, _restart):
-        candidate = rule(cause, target)
-        if candidate and cause.mechanism not in CATALOG[candidate.request.action].forbidden_when:
-            found.append(candidate)
+def choose(
+    cause: Cause, target: Target, limits: Mapping[str, Limit] | None = None, environment: str = ""
+) -> Choice:
+    """Ranked actions on `target` against `cause`. Never more than one of a kind.
+
+    Only what the endpoint says is possible there, and what the workspace allows in `environment`.
+    """
+    scene = _Scene(cause, target, limits or {}, environment)
+    every = (candidate for rule in _RULES for candidate in rule(scene))
+    found = tuple(
+        c for c in every if cause.mechanism not in CATALOG[c.request.action].forbidden_when
+    )
     if found:
-        return Choice(tuple(found))
-    return Choice((), why_none=_why_none(cause, target))
+        return Choice(found)
+    return Choice((), why_none=_why_none(scene))
 
 
-def _undo_flag(cause: Cause, target: Target) -> Candidate | None:
+@dataclass(frozen=True)
+class _Scene:
+    cause: Cause
+    target: Target
+    limits: Mapping[str, Limit]
+    environment: str
+
+    def limit(self, action: str) -> Limit:
+        return self.limits.get(action, UNLIMITED)
+
+    def can(self, action: str) -> bool:
+        possible = action in (self.target.actions or _BY_DEFAULT)
+        return possible and not self.limit(action).why_not(self.environment)
+
+    def candidates(self, action: str, reason: str, **params: Any) -> list[Candidate]:
+        """The one candidate, or none where it is not possible or not allowed."""
+        if not self.can(action):
+            return []
+        try:
+            request = request_of(
+                action,
+                self.target.name,
+                params,
+                limit=self.limit(action),
+                environment=self.environment,
+            )
+        except BadParameters:
+            return []
+        return [Candidate(request, reason)]
+
+
+def _undo_flag(scene: _Scene) -> list[Candidate]:
+    cause, target = scene.cause, scene.target
     if cause.change != "flag":
-        return None
+        return []
     text = " ".join(str(cause.trigger.get(k, "")) for k in ("title", "before", "after", "id"))
     flag = _named_flag(text, target.flags)
     if flag is None:
-        return None
+        return []
     before = _truth(str(cause.trigger.get("before", "")), flag)
     wanted = (not target.flags[flag]) if before is None else before
     if wanted == target.flags[flag]:
-        return None
-    return _candidate(
-        "set_flag",
-        target,
-        f"flag {flag} of {target.name} was changed just before; this puts it back",
-        flag=flag,
-        value=wanted,
-    )
+        return []
+    reason = f"flag {flag} of {target.name} was changed just before; this puts it back"
+    return scene.candidates("set_flag", reason, flag=flag, value=wanted)
 
 
-def _undo_change(cause: Cause, target: Target) -> Candidate | None:
+def _undo_change(scene: _Scene) -> list[Candidate]:
+    cause = scene.cause
     if cause.change not in {"deploy", "config"}:
-        return None
+        return []
     fits = cause.mechanism in CATALOG["rollback"].fits or cause.signal in _CRASH_SIGNALS
     if not fits:
-        return None
+        return []
     what = str(cause.trigger.get("revision", "")) or "the change"
-    return _candidate(
-        "rollback", target, f"{cause.change} {what[:60]} of {target.name} came just before"
-    )
+    reason = f"{cause.change} {what[:60]} of {scene.target.name} came just before"
+    return scene.candidates("rollback", reason)
 
 
-def _switch_off(cause: Cause, target: Target) -> Candidate | None:
-    if cause.mechanism not in {Mechanism.EXTERNAL, Mechanism.DEPENDENCY, Mechanism.NETWORK}:
-        return None
+def _read_again(scene: _Scene) -> list[Candidate]:
+    """What was renewed or written on a host is not used before the service reads it.
+
+    Only where the endpoint says of itself that it can: a reload is not among the default four.
+    """
+    cause, name = scene.cause, scene.target.name
+    if cause.mechanism is Mechanism.EXPIRY:
+        return scene.candidates("reload", f"{name} may still hold what has expired and was renewed")
+    if cause.mechanism is Mechanism.CONFIG and cause.change != "config":
+        return scene.candidates("reload", f"{name} may not have read its configuration")
+    return []
+
+
+def _switch_off(scene: _Scene) -> list[Candidate]:
+    cause, target = scene.cause, scene.target
+    if cause.mechanism not in _FROM_OUTSIDE:
+        return []
     flag = _related_flag(cause, target)
     if flag is None:
-        return None
-    return _candidate(
-        "set_flag",
-        target,
-        f"{target.name} waits for something outside it; {flag} makes that call optional",
-        flag=flag,
-        value=False,
-    )
+        return []
+    reason = f"{target.name} waits for something outside it; {flag} makes that call optional"
+    return scene.candidates("set_flag", reason, flag=flag, value=False)
 
 
-def _grow(cause: Cause, target: Target) -> Candidate | None:
+def _offered_first(scene: _Scene) -> list[Candidate]:
+    return [found for action in _OFFERED_FIRST for found in _offered(scene, action)]
+
+
+def _offered_last(scene: _Scene) -> list[Candidate]:
+    return [found for action in _OFFERED_LAST for found in _offered(scene, action)]
+
+
+def _offered(scene: _Scene, action: str) -> list[Candidate]:
+    """The endpoint's first offer of the action that fits the cause and passes the catalogue."""
+    spec, cause = CATALOG[action], scene.cause
+    by_signal = not spec.signals or not cause.signal or cause.signal in spec.signals
+    if cause.mechanism not in spec.fits or not by_signal:
+        return []
+    fitting = (o for o in scene.target.offers if o.action == action)
+    checked = (scene.candidates(action, offer.reason, **offer.params) for offer in fitting)
+    return next((found for found in checked if found), [])
+
+
+def _grow(scene: _Scene) -> list[Candidate]:
+    cause, target = scene.cause, scene.target
     by_traffic = cause.mechanism is Mechanism.TRAFFIC or (
         cause.mechanism is Mechanism.SATURATION and cause.signal == "traffic"
     )
     if not by_traffic or target.replicas < 1:
-        return None
-    wanted = min(target.replicas * _GROWTH, MAX_REPLICAS)
+        return []
+    most = int(CATALOG["scale"].maximums(scene.limit("scale"))["replicas"])
+    wanted = min(target.replicas * _GROWTH, most)
     if wanted <= target.replicas:
-        return None
-    return _candidate(
-        "scale",
-        target,
-        f"more traffic than {target.replicas} replicas of {target.name} carry",
-        replicas=wanted,
-    )
+        return []
+    reason = f"more traffic than {target.replicas} replicas of {target.name} carry"
+    return scene.candidates("scale", reason, replicas=wanted)
 
 
-def _restart(cause: Cause, target: Target) -> Candidate | None:
+def _restart(scene: _Scene) -> list[Candidate]:
+    cause, name = scene.cause, scene.target.name
     if cause.mechanism is Mechanism.LEAK:
-        return _candidate("restart", target, f"{target.name} leaks; a restart frees what it holds")
+        return scene.candidates("restart", f"{name} leaks; a restart frees what it holds")
     stuck = cause.mechanism in {Mechanism.SATURATION, Mechanism.JOB}
     if stuck and cause.signal in _RESTART_SIGNALS:
-        return _candidate(
-            "restart", target, f"{cause.signal} of {target.name} is exhausted; a restart clears it"
-        )
+        reason = f"{cause.signal} of {name} is exhausted; a restart clears it"
+        return scene.candidates("restart", reason)
     if cause.signal in _CRASH_SIGNALS and cause.change not in {"deploy", "config", "flag"}:
-        return _candidate("restart", target, f"{target.name} keeps failing without a change")
-    return None
+        return scene.candidates("restart", f"{name} keeps failing without a change")
+    return []
 
 
-def _candidate(action: str, target: Target, reason: str, **params: Any) -> Candidate:
-    return Candidate(request_of(action, target.name, params), reason)
+_RULES: tuple[Callable[[_Scene], list[Candidate]], ...] = (
+    _undo_flag,
+    _undo_change,
+    _read_again,
+    _switch_off,
+    _offered_first,
+    _grow,
+    _restart,
+    _offered_last,
+)
 
 
 def _tokens(text: str) -> frozenset[str]:
@@ -197,11 +295,14 @@ def _related_flag(cause: Cause, target: Target) -> str | None:
     return ranked[0][1] if is_clear else None
 
 
-def _why_none(cause: Cause, target: Target) -> str:
+def _why_none(scene: _Scene) -> str:
+    cause, target = scene.cause, scene.target
     signal = f" ({cause.signal})" if cause.signal else ""
-    if cause.mechanism in {Mechanism.EXTERNAL, Mechanism.DEPENDENCY, Mechanism.NETWORK}:
+    if cause.mechanism in _FROM_OUTSIDE:
         return (
             f"{target.name} waits for something outside it{signal} and has no switched-on flag "
             "that makes this call optional"
         )
-    return f"no action of the catalogue fits {cause.mechanism}{signal} on {target.name}"
+    said = f"no action of the catalogue fits {cause.mechanism}{signal} on {target.name}"
+    left = [card.title.lower() for card in cards_for(cause.mechanism)]
+    return f"{said}; left to people: {', '.join(left)}" if left else said

@@ -37,6 +37,18 @@ class Guarantees:
 
 
 @dataclass(frozen=True)
+class Offer:
+    """An action that the target's present state suggests, with parameters only it can know.
+
+    The parameters pass the catalogue like anybody's. `reason` is numbers and names, no free text.
+    """
+
+    action: str
+    params: Mapping[str, Any]
+    reason: str
+
+
+@dataclass(frozen=True)
 class ServiceDescription:
     """A service as its endpoint reports it now."""
 
@@ -47,6 +59,7 @@ class ServiceDescription:
     flags: Mapping[str, bool] = field(default_factory=dict)
     actions: frozenset[str] = frozenset()  # that are possible on it here
     owner: str = ""  # who else writes it, see `PlannedAction.owner`
+    offers: tuple[Offer, ...] = ()  # first the one it would try first
 
 
 @dataclass(frozen=True)

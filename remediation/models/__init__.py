@@ -1,8 +1,9 @@
 """The record of what was decided and what was done."""
 
 from remediation.models.approval import Approval
+from remediation.models.catalogue import ActionLimit
 from remediation.models.execution import Execution
 from remediation.models.plan import Plan
 from remediation.models.policy import ActionEndpoint, Policy, Runbook
 
-__all__ = ["ActionEndpoint", "Approval", "Execution", "Plan", "Policy", "Runbook"]
+__all__ = ["ActionEndpoint", "ActionLimit", "Approval", "Execution", "Plan", "Policy", "Runbook"]

@@ -32,7 +32,7 @@ from incidents.commands import audit
 from incidents.commands.access import create_integration, issue_token
 from incidents.models import AuditEvent, Integration, SavedView, ServiceDependency, Workspace
 from incidents.permissions import Role
-from remediation.models import Approval, Plan, Runbook
+from remediation.models import ActionLimit, Approval, Plan, Runbook
 from tests.factories import analysis
 from tests.factories import incidents as make
 from tests.factories import remediation as story
@@ -106,6 +106,7 @@ def cast() -> Cast:
 def _rows(here: Workspace, viewer: User) -> dict[str, Model]:
     """A row of this workspace for each model with settings."""
     create_integration(workspace=here, name="scripts", kind="generic", by=None)
+    ActionLimit.objects.create(workspace=here, action="scale")
     Runbook.objects.create(workspace=here, title="Restart", mechanism="leak", steps="Do.")
     audit.record("test.begun", target=here)
     analysis.detector(place=here)

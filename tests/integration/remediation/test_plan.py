@@ -87,7 +87,7 @@ def test_a_change_of_the_same_service_is_rolled_back(world: World) -> None:
     assert (plan.action, plan.after) == ("rollback", {"revision": "1.0.0"})
     assert plan.undo == {
         "action": "rollback", "service": "payments", "params": {"to_revision": "1.1.0"},
-        "target": "",
+        "target": "", "clamped": (),
     }  # fmt: skip
 
 

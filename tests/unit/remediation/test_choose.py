@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.types import Mechanism
-from remediation.decision.catalog import CATALOG
+from remediation.decision.catalog import CATALOG, Limit
 from remediation.decision.choose import Cause, choose
+from remediation.execution.base import Offer
 
 M = Mechanism
 
@@ -19,6 +20,8 @@ class Service:
     name: str = "payments"
     replicas: int = 2
     flags: Mapping[str, bool] = field(default_factory=dict)
+    actions: frozenset[str] = frozenset()
+    offers: tuple[Offer, ...] = ()
 
 
 def change(kind: str, **said: str) -> dict[str, str]:
@@ -122,6 +125,77 @@ def test_scaling_doubles_and_is_clamped(replicas: int, wanted: int | None) -> No
     assert [c.request.params["replicas"] for c in found] == ([wanted] if wanted else [])
 
 
+END = Offer(
+    "end_query", {"pid": 41, "backend_start": "2026-11-28T10:00:00+00:00"}, "holds up 3 backends"
+)
+DRAIN = Offer("drain", {"server": "web2", "state": "drain"}, "web2 answers 40 % with errors")
+CORDON = Offer("cordon", {"node": "node-3", "schedulable": False}, "its pods are on node-3")
+GROW = Offer("resize", {"memory_mb": 1024}, "uses 500 of 512 MiB")
+ALL = frozenset(CATALOG)
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "signal", "offers", "expected"),
+    [
+        (M.DB_LOCK, "latency", (END,), ["end_query"]),
+        (M.DB_LOCK, "latency", (), []),
+        (M.NODE, "errors", (CORDON,), ["cordon"]),
+        (M.NODE, "latency", (DRAIN,), ["drain"]),
+        (M.UNKNOWN, "errors", (DRAIN,), ["drain"]),
+        (M.TRAFFIC, "errors", (DRAIN,), ["scale"]),
+        (M.LEAK, "memory", (GROW,), ["restart", "resize"]),
+        (M.SATURATION, "memory", (GROW, DRAIN), ["restart", "resize"]),
+        (M.EXPIRY, "errors", (), ["reload"]),
+        (M.CONFIG, "errors", (), ["reload"]),
+    ],
+)
+def test_what_only_the_target_can_name_is_taken_from_its_offers(
+    mechanism: Mechanism, signal: str, offers: tuple[Offer, ...], expected: list[str]
+) -> None:
+    service = Service(actions=ALL, offers=offers)
+    found = choose(Cause("payments", mechanism, signal), service).candidates
+    assert [c.request.action for c in found] == expected
+    for candidate in found:
+        for offer in offers:
+            if offer.action == candidate.request.action:
+                assert candidate.request.params == offer.params
+                assert candidate.reason == offer.reason
+
+
+def test_an_offer_passes_the_catalogue_like_anybody() -> None:
+    worse = Offer("end_query", {"pid": 41, "backend_start": "now()"}, "first")
+    extra = Offer("end_query", {**END.params, "all": True}, "second")
+    service = Service(actions=ALL, offers=(worse, extra))
+    assert choose(Cause("payments", M.DB_LOCK, ""), service).candidates == ()
+    service = Service(actions=ALL, offers=(worse, extra, END))
+    assert choose(Cause("payments", M.DB_LOCK, ""), service).candidates[0].reason == END.reason
+
+
+def test_only_what_is_possible_there_is_proposed() -> None:
+    service = Service(actions=frozenset({"end_query"}), offers=(GROW,))
+    found = choose(Cause("payments", M.LEAK, "memory"), service)
+    assert found.candidates == ()
+    assert found.why_none
+
+
+def test_only_what_the_workspace_allows_is_proposed() -> None:
+    cause, service = Cause("payments", M.TRAFFIC, "traffic"), Service(replicas=4)
+    assert actions(cause, service) == ["scale"]
+    off = {"scale": Limit(is_enabled=False)}
+    elsewhere = {"scale": Limit(environments=frozenset({"staging"}))}
+    lower = {"scale": Limit(maximums={"replicas": 6})}
+    full = {"scale": Limit(maximums={"replicas": 4})}
+    assert choose(cause, service, off).candidates == ()
+    assert choose(cause, service, elsewhere, "prod").candidates == ()
+    assert choose(cause, service, full).candidates == ()
+    assert choose(cause, service, lower).candidates[0].request.params == {"replicas": 6}
+
+
+def test_what_is_left_to_people_is_named() -> None:
+    why = choose(Cause("payments", M.EXPIRY, "availability"), Service()).why_none
+    assert why.endswith("left to people: renew or replace a certificate")
+
+
 text = st.text(max_size=40)
 
 
@@ -133,6 +207,17 @@ text = st.text(max_size=40)
         st.sampled_from(["flag", "deploy", "config", "a", "b.c", "true", "payments"]) | text,
     ),
     statement=text,
+    possible=st.frozensets(st.sampled_from(sorted(CATALOG))),
+    offers=st.lists(
+        st.builds(
+            Offer,
+            action=st.sampled_from(sorted(CATALOG)) | text,
+            params=st.sampled_from([END.params, DRAIN.params, CORDON.params, GROW.params])
+            | st.dictionaries(text, text | st.integers()),
+            reason=text,
+        ),
+        max_size=4,
+    ),
     flags=st.dictionaries(st.sampled_from(["a", "b.c", "check_d"]), st.booleans()),
 )
 def test_untrusted_text_selects_but_never_writes(
@@ -140,10 +225,12 @@ def test_untrusted_text_selects_but_never_writes(
     signal: str,
     trigger: dict[str, str],
     statement: str,
+    possible: frozenset[str],
+    offers: list[Offer],
     flags: dict[str, bool],
 ) -> None:
     cause = Cause("payments", mechanism, signal, trigger, ("payments",), statement)
-    service = Service(flags=flags)
+    service = Service(flags=flags, actions=possible, offers=tuple(offers))
     found = choose(cause, service)
     assert bool(found.candidates) != bool(found.why_none)
     chosen = [c.request.action for c in found.candidates]
@@ -151,6 +238,10 @@ def test_untrusted_text_selects_but_never_writes(
     for candidate in found.candidates:
         assert candidate.request.service == "payments"
         assert mechanism not in CATALOG[candidate.request.action].forbidden_when
+        assert candidate.request.action in (
+            possible or {"restart", "scale", "rollback", "set_flag"}
+        )
+        assert candidate.request.action != "run_script"
         flag = candidate.request.params.get("flag")
         assert flag is None or flags[flag] != candidate.request.params["value"]
         assert "to_revision" not in candidate.request.params

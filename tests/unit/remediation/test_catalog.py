@@ -40,7 +40,7 @@ from remediation.types import (
 def test_what_is_not_listed_does_not_exist(name: str) -> None:
     if name in CATALOG:
         return
-    with pytest.raises(UnknownAction, match="there is no action|left to people"):
+    with pytest.raises(UnknownAction, match=r"there is no action|left to people"):
         spec_of(name)
 
 

@@ -75,6 +75,13 @@ NOTES = {
         "what an endpoint promises is [the contract of the action webhook](action-webhook.md); "
         "a signature is good for 300 s."
     ),
+    ExecutorKind.KUBERNETES: (
+        "`rollback` is for Deployments; `scale` and `restart` also for StatefulSets, `restart` for "
+        "DaemonSets; `cordon` never for a control-plane node. With the option `service_account` "
+        "every action gets a token of 600 s that the cluster lets die; with a static token it is "
+        "AIRRA's own clock that keeps the last column. A scale patches the workload, not its "
+        "`scale` subresource, so that one request carries the number and the marker."
+    ),
 }
 
 

@@ -175,6 +175,10 @@ class HttpClient:
         """One POST, never repeated. Any status is returned, so that the caller may judge it."""
         return self._send("POST", path, content=body, headers=dict(headers))
 
+    def patch_bytes(self, path: str, body: bytes, *, headers: Mapping[str, str]) -> Answer:
+        """One PATCH, never repeated. Any status is returned, so that the caller may judge it."""
+        return self._send("PATCH", path, content=body, headers=dict(headers))
+
     def get(self, path: str) -> Answer:
         """One GET. Any status is returned."""
         return self._send("GET", path)

@@ -15,6 +15,7 @@ from remediation.types import ExecutorKind
 
 _MODULES = {
     ExecutorKind.WEBHOOK: "webhook",
+    ExecutorKind.KUBERNETES: "kubernetes",
 }
 KINDS = tuple(_MODULES)
 

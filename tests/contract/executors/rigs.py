@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.contract.executors.rig import Rig
+from tests.contract.executors.rig_kubernetes import FakeKubernetes, FakeKubernetesWithTokens
 from tests.contract.executors.rig_webhook import FakeWebhook, LabWebhook
 
 
@@ -18,6 +19,8 @@ class Case:
 RIGS: dict[str, Case] = {
     "webhook-fake": Case(FakeWebhook),
     "webhook-lab": Case(LabWebhook, (pytest.mark.slow,)),
+    "kubernetes-fake": Case(FakeKubernetes),
+    "kubernetes-fake-tokens": Case(FakeKubernetesWithTokens),
 }
 
 

@@ -10,7 +10,7 @@ from airra.lib.db import Conflict
 from airra.lib.jobs import Job, enqueue
 from analysis.models import Investigation
 from incidents.lifecycle import LIVE_STATES, State
-from remediation.commands import approval, plan
+from remediation.commands import approval, plan, recurrence
 from remediation.commands.execution import cancel, move
 from remediation.execution.protocol import Event
 from remediation.models import Execution, Plan
@@ -26,6 +26,7 @@ def sweep(now: datetime | None = None) -> None:
     _let_go()
     _declare_unknown(now)
     _wake(now)
+    recurrence.watch(now)
     metrics.HEARTBEAT.labels(app="remediation").set(now.timestamp())
 
 

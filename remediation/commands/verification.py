@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from airra.lib import clock
+from remediation.commands import recurrence
 from remediation.commands.execution import load, move
 from remediation.commands.prediction import stored_of
 from remediation.commands.readings import Points, points_of
@@ -47,9 +48,11 @@ def verify(*, execution_id: str) -> None:
     now, effect_at = clock.now().timestamp(), execution.effect_at.timestamp()
     judgement = judge(prediction, record, effect_at=effect_at, now=now)
     if judgement is not None:
+        is_match = judgement.verdict is Verdict.MATCH
         move(
             execution,
             _EVENTS[judgement.verdict],
+            **(recurrence.watch_from(clock.now()) if is_match else {}),
             verdict=judgement.verdict,
             verdict_reason=judgement.reason[:300],
             verdict_numbers=dict(judgement.numbers),

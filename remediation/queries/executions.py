@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
+
 from incidents.models import Workspace
 from remediation.models import Execution
-from remediation.types import Mode, Verdict
+from remediation.types import ExecutionState, Mode
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,19 @@ class Record:
     @property
     def total(self) -> int:
         return len(self.runs)
+
+
+def lasting(runs: QuerySet[Execution]) -> QuerySet[Execution]:
+    """The successes: a match that has not recurred within the watch and nobody had taken back."""
+    return runs.filter(
+        state=ExecutionState.SUCCEEDED, recurred_at__isnull=True, withdrawn_at__isnull=True
+    )
+
+
+def is_lasting(run: Execution) -> bool:
+    """The same of one row."""
+    is_match = run.state == ExecutionState.SUCCEEDED
+    return is_match and run.recurred_at is None and run.withdrawn_at is None
 
 
 def record_of(workspace: Workspace, *, action: str, service: str, limit: int = 20) -> Record:
@@ -32,4 +47,4 @@ def record_of(workspace: Workspace, *, action: str, service: str, limit: int = 2
         .select_related("plan__incident")
         .order_by("-created_at")[:limit]
     )
-    return Record(runs, sum(run.verdict == Verdict.MATCH for run in runs))
+    return Record(runs, sum(is_lasting(run) for run in runs))

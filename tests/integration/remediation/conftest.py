@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs
@@ -30,20 +30,47 @@ START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 METRIC = "error_ratio"
 
 
-@dataclass
 class Metric:
-    """What Prometheus says of the alerting metric; None is no data."""
+    """What Prometheus says, by query and service, as a step function of time; None is no data.
 
-    value: float | None = 0.4
-    history: list[tuple[float, float | None]] = field(default_factory=list)
+    `value` is that of the alerting metric.
+    """
+
+    def __init__(self) -> None:
+        self.told: dict[tuple[str, str], list[tuple[float, float | None]]] = {}
+        self.asked: list[str] = []
+        self.say(0.4)
+
+    @property
+    def value(self) -> float | None:
+        return self.told[METRIC, "payments"][-1][1]
+
+    @value.setter
+    def value(self, value: float | None) -> None:
+        self.say(value)
+
+    def say(self, value: float | None, service: str = "payments", query: str = METRIC) -> None:
+        """From now on the metric has this value."""
+        steps = self.told.setdefault((query, service), [])
+        steps.append((clock.now().timestamp() if steps else 0.0, value))
 
     def answer(self, request: Request) -> Response:
         form = parse_qs(request.get_data().decode())
-        end = float(form["end"][0])
-        values = [] if self.value is None else [[end, str(self.value)]]
-        result = [{"metric": {"service": "payments"}, "values": values}] if values else []
+        self.asked.append(form["query"][0])
+        start, end, step = (float(form[name][0]) for name in ("start", "end", "step"))
+        times = [start + step * i for i in range(int((end - start) / step) + 1)]
+        result = []
+        for (query, service), steps in list(self.told.items()):
+            known = [(at, _at(steps, at)) for at in times] if query == form["query"][0] else []
+            values = [[at, str(value)] for at, value in known if value is not None]
+            if values:
+                result.append({"metric": {"service": service}, "values": values})
         body = {"status": "success", "data": {"resultType": "matrix", "result": result}}
         return Response(json.dumps(body), content_type="application/json")
+
+
+def _at(steps: list[tuple[float, float | None]], at: float) -> float | None:
+    return [value for since, value in steps if since <= at][-1]
 
 
 @dataclass

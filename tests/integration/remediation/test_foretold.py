@@ -21,7 +21,8 @@ def foretold(world: World) -> Forecast:
     Anomaly.objects.all().delete()
     world.incident.is_predicted = True
     world.incident.save()
-    world.metric.value = 0.8
+    world.metric.told.clear()
+    world.metric.say(0.8)
     now = clock.now()
     times = {"earliest_at": 30, "expected_at": 45, "latest_at": 60}
     at: dict[str, Any] = {name: now + timedelta(minutes=m) for name, m in times.items()}

@@ -1,0 +1,146 @@
+"""A fix is watched for a day: one that does not last is no success, and the incident goes on."""
+
+from datetime import timedelta
+
+import pytest
+
+from airra.lib import clock
+from analysis.models import Anomaly
+from incidents.commands import incident as incidents
+from incidents.lifecycle import State
+from incidents.models import AuditEvent, Incident, Workspace
+from remediation.commands import recurrence
+from remediation.commands.sweep import sweep
+from remediation.models import Execution, Plan
+from remediation.queries.executions import is_lasting, lasting, record_of
+from remediation.types import ExecutionState
+from tests.integration.remediation.conftest import METRIC, World
+
+
+@pytest.fixture
+def fixed(world: World) -> Execution:
+    """A restart that matched, and resolved its incident."""
+    execution = world.run(world.approved())
+    world.metric.value = 0.01
+    execution = world.watch(execution, times=4)
+    assert execution.state == ExecutionState.SUCCEEDED
+    return execution
+
+
+def sweeps(world: World, execution: Execution, *, times: int, every_s: float = 30) -> Execution:
+    for _ in range(times):
+        world.hands.advance(seconds=every_s)
+        sweep()
+    return world.fresh(execution)
+
+
+def test_a_fix_that_lasts_is_left_alone_after_a_day(world: World, fixed: Execution) -> None:
+    watched = sweeps(world, fixed, times=3)
+    assert [mark for _, _, mark in watched.relapse] == ["good"] * 3
+    watched = sweeps(world, fixed, times=2, every_s=12.1 * 3600)
+    assert watched.watch_next_at is None
+    assert is_lasting(watched)
+    asked = len(world.metric.asked)
+    sweeps(world, fixed, times=2)
+    assert len(world.metric.asked) == asked
+
+
+def test_trouble_that_comes_back_reopens_the_incident(world: World, fixed: Execution) -> None:
+    world.metric.value = 0.4
+    watched = sweeps(world, fixed, times=2)
+    assert watched.recurred_at is None
+    watched = sweeps(world, fixed, times=1)
+    assert watched.recurred_at == clock.now()
+    assert world.incident.state == State.OPEN
+    told = world.last_event()
+    assert told.kind == "reopened"
+    assert "“Restart payments” held for" in told.text
+    assert AuditEvent.objects.filter(kind="execution.recurred").count() == 1
+
+
+def test_it_counts_against_the_history(world: World, fixed: Execution) -> None:
+    runs = Execution.objects.all()
+    record = record_of(world.workspace, action="restart", service="payments")
+    assert (lasting(runs).count(), record.helped, record.total) == (1, 1, 1)
+    world.metric.value = 0.4
+    sweeps(world, fixed, times=3)
+    record = record_of(world.workspace, action="restart", service="payments")
+    assert (lasting(runs).count(), record.helped, record.total) == (0, 0, 1)
+
+
+def test_a_newer_incident_of_the_same_is_linked(world: World, fixed: Execution) -> None:
+    world.metric.value = 0.4
+    world.hands.advance(seconds=5)
+    newer = Incident.objects.create(
+        workspace=world.workspace, number=7, title="payments fails again", severity="high",
+        state=State.ANALYSING, source="detector", grouping_key="again", opened_at=clock.now(),
+    )  # fmt: skip
+    Anomaly.objects.create(
+        detector=world.detector, service=world.service, series_key="s", direction="up",
+        started_at=clock.now(), last_at=clock.now(), value=0.4, expected=0.01, low=0.0,
+        high=0.05, score=20.0, incident=newer,
+    )  # fmt: skip
+    sweeps(world, fixed, times=3)
+    assert world.incident.state == State.RESOLVED
+    assert "see INC-7" in world.last_event().text
+    assert "the same as INC-1" in newer.events.order_by("-id")[0].text
+
+
+def test_a_closed_incident_stays_closed_and_another_is_opened(
+    world: World, fixed: Execution
+) -> None:
+    world.incident.refresh_from_db()
+    incidents.close(incident=world.incident, by=world.ana)
+    Workspace.objects.update(last_incident_number=1)
+    world.metric.value = 0.4
+    sweeps(world, fixed, times=3)
+    newer = Incident.objects.exclude(pk=world.incident.pk).get()
+    assert (newer.state, newer.service) == (State.OPEN, world.service)
+    assert world.incident.state == State.CLOSED
+    assert f"see {newer.key}" in world.last_event().text
+
+
+def test_no_data_and_a_single_bad_sample_are_no_relapse(world: World, fixed: Execution) -> None:
+    world.metric.value = None
+    sweeps(world, fixed, times=4)
+    world.metric.value = 0.4
+    sweeps(world, fixed, times=2)
+    world.metric.value = 0.01
+    watched = sweeps(world, fixed, times=1)
+    assert watched.recurred_at is None
+    assert [mark for _, _, mark in watched.relapse][:4] == ["no_data"] * 4
+
+
+def test_two_sweeps_at_once_take_one_sample(world: World, fixed: Execution) -> None:
+    at = world.hands.advance(seconds=30)
+    for _ in range(3):
+        recurrence.watch(at)
+    assert len(world.fresh(fixed).relapse) == 1
+
+
+def test_what_a_person_has_taken_back_is_no_success(world: World) -> None:
+    execution = world.run(world.approved(world.scaled()))
+    world.metric.value = 0.01
+    execution = world.watch(execution, times=4)
+    undo = execution.plan.undo
+    assert undo is not None
+    back = Plan.objects.get(pk=execution.plan_id)
+    back.pk, back._state.adding = None, True
+    back.params, back.requested_by, back.state = undo["params"], world.ana, Plan.State.DONE
+    back.id = Plan._meta.get_field("id").get_default()
+    back.save(force_insert=True)
+    later = Execution.objects.get(pk=execution.pk)
+    later.pk, later.plan, later.idempotency_key = back.pk, back, "by hand"
+    later.effect_at = clock.now() + timedelta(seconds=20)
+    later.watch_next_at = None
+    later._state.adding = True
+    later.save(force_insert=True)
+    watched = sweeps(world, execution, times=1)
+    assert watched.withdrawn_at == later.effect_at
+    assert not is_lasting(watched)
+
+
+def test_the_same_query_of_many_fixes_is_asked_once(world: World, fixed: Execution) -> None:
+    world.metric.asked.clear()
+    sweeps(world, fixed, times=1)
+    assert world.metric.asked == [METRIC]

@@ -5,7 +5,7 @@ A missing or malformed value stops the start with an `EnvError` that names the v
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import unquote, urlsplit
@@ -72,6 +72,15 @@ def _as_bool(value: str) -> bool:
 
 def boolean(name: str, *, default: bool) -> bool:
     return _parsed(name, default, _as_bool, "true or false")
+
+
+def one_of(name: str, default: str, allowed: Collection[str]) -> str:
+    """The value, which is one of `allowed`."""
+    value = text(name, default)
+    if value not in allowed:
+        msg = f"{name}={value!r}: expected one of {', '.join(allowed)}"
+        raise EnvError(msg)
+    return value
 
 
 def words(name: str, default: str = "") -> list[str]:

@@ -106,6 +106,8 @@ CACHES = {
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
 
+# Which work this process takes: `airra/lib/roles.py`.
+ROLE = env.one_of("AIRRA_ROLE", "all", ("all", "web", "worker", "executor", "beat"))
 SCAN_INTERVAL_S = env.integer("AIRRA_SCAN_INTERVAL_S", 30)
 # Directories below which connectors may read log files; none by default.
 LOG_DIRS = [Path(word) for word in env.words("AIRRA_LOG_DIRS")]

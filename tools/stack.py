@@ -90,18 +90,21 @@ class Stack:
             path.chmod(0o600)
         return path.read_text(encoding="utf-8")
 
-    def env(self) -> dict[str, str]:
+    def env(self, role: str = "all") -> dict[str, str]:
+        """Of a process with this role; only the executor's holds what acts."""
         ours = {
+            "AIRRA_ROLE": role,
             "AIRRA_SECRET_KEY": self._key(),
             "AIRRA_VAR_DIR": str(self.var),
             "AIRRA_PORT": str(self.port),
             "AIRRA_BASE_URL": self.url,
-            "AIRRA_SECRET_LAB_CONTROL": LAB_SECRET,
             "AIRRA_DEMO_HOOK_TOKEN": self.token("hook"),
             "LAB_CONTROL_SECRET": LAB_SECRET,
             "PYTHONUNBUFFERED": "1",
             **{f"AIRRA_DEMO_TOKEN_{a.upper()}": self.token(a) for a in ACCOUNTS},
         }
+        if role in {"all", "executor"}:
+            ours["AIRRA_SECRET_LAB_CONTROL"] = LAB_SECRET
         if self.database_url:
             ours["AIRRA_DATABASE_URL"] = self.database_url
         if self.redis_url:
@@ -110,13 +113,13 @@ class Stack:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}  # noqa: TID251
         return {**inherited, **ours, **self.settings}
 
-    def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
+    def start(self, name: str, *command: str, role: str = "all") -> subprocess.Popen[bytes]:
         log = (self.var / f"{name}.log").open("a", encoding="utf-8")
         self.logs.append(log)
         process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=self.env(),
+            env=self.env(role),
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # so that `kill` reaches its children too
@@ -149,26 +152,35 @@ class Stack:
         self.manage("bootstrap", "--lab", self.lab_url, "--demo-password", PASSWORD)
 
     def start_airra(self) -> None:
-        """Web, worker and beat: one process on the embedded default, three with Redis."""
+        """Web, worker, executor and beat: one process on the embedded default, four with Redis."""
         if not self.redis_url:
             self.start("airra", sys.executable, "manage.py", "serve")
         else:
             self.start_web()
             self.start_worker()
+            self.start_executor()
             self.start_beat()
         wait_for("AIRRA", lambda: answers(f"{self.url}/health"), within_s=60)
 
     def start_web(self) -> None:
         bind = f"127.0.0.1:{self.port}"
         gunicorn = ("-m", "gunicorn", "airra.wsgi", "--threads", "4", "--keep-alive", "75")
-        self.start("web", sys.executable, *gunicorn, "--bind", bind, "--no-control-socket")
+        bound = ("--bind", bind, "--no-control-socket")
+        self.start("web", sys.executable, *gunicorn, *bound, role="web")
 
     def start_beat(self) -> None:
-        self.start("beat", sys.executable, "-m", "celery", "-A", "airra", "beat")
+        self.start("beat", sys.executable, "-m", "celery", "-A", "airra", "beat", role="beat")
 
     def start_worker(self) -> None:
-        pool = ("--pool", "threads", "--concurrency", "4", "-Q", "default,slow,act")
-        self.start("worker", sys.executable, "-m", "celery", "-A", "airra", "worker", *pool)
+        self._start_celery("worker", "4", "default,slow")
+
+    def start_executor(self) -> None:
+        self._start_celery("executor", "2", "act")
+
+    def _start_celery(self, role: str, threads: str, queues: str) -> None:
+        pool = ("--pool", "threads", "--concurrency", threads, "-Q", queues, "-n", f"{role}@%h")
+        celery = ("-m", "celery", "-A", "airra", "worker")
+        self.start(role, sys.executable, *celery, *pool, role=role)
 
     def kill(self, name: str, *, with_signal: int = signal.SIGKILL) -> None:
         """End it with its children, as a machine that loses power does.

@@ -6,12 +6,15 @@ or late does no harm, because every job re-reads its row and the sweep wakes wha
 
 from collections.abc import Callable
 from enum import StrEnum
+from functools import wraps
 from typing import Any
 
 import structlog
 from celery import current_app
 from django.db import transaction
 from kombu.exceptions import OperationalError
+
+from airra.lib.roles import require_role
 
 log = structlog.get_logger(__name__)
 
@@ -23,6 +26,7 @@ class Job(StrEnum):
     LEARN_TOPOLOGY = "analysis.learn_topology"
     INVESTIGATE = "analysis.investigate"
     PLAN = "remediation.plan"
+    ASK = "remediation.ask"
     EXECUTE = "remediation.execute"
     PROBE = "remediation.probe"
     VERIFY = "remediation.verify"
@@ -40,6 +44,7 @@ def job(name: Job, *, queue: str = "default", late: bool = True) -> Callable[...
 
     `late` acknowledges the message after the work, so that a killed worker's message comes back;
     jobs that change production set it False: for them a crash means UNKNOWN, never a second try.
+    A process whose role the queue is not for raises `WrongRole` instead of beginning.
     """
     if queue not in QUEUES:
         msg = f"unknown queue {queue!r}; one of {', '.join(QUEUES)}"
@@ -47,8 +52,14 @@ def job(name: Job, *, queue: str = "default", late: bool = True) -> Callable[...
 
     def register(function: Callable[..., None]) -> Any:
         _queue_of[name] = queue
+
+        @wraps(function)
+        def in_its_role(**ids: str) -> None:
+            require_role(queue)
+            function(**ids)
+
         return current_app.task(name=name.value, acks_late=late, ignore_result=True, shared=True)(
-            function
+            in_its_role
         )
 
     return register

@@ -95,7 +95,8 @@ def _context(request: HttpRequest, look: Look) -> dict[str, Any]:
         "refusals": _refusals(rows),
         "may_request_action": may_respond
         and incident.state in MAY_REQUEST
-        and not (plan.plan and plan.plan.state in LIVE_PLAN),
+        and not (plan.plan and plan.plan.state in LIVE_PLAN)
+        and not plan.is_asking,
         "topology": topology.around(incident.service, path=panel.path),
         "alerts": incident_detail.alerts_of(incident),
         "ranges": list(signals.RANGES),

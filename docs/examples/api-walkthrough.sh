@@ -82,7 +82,15 @@ if [ "$(field "len($mine)")" != 0 ]; then
   approver 403 POST "/approvals/$approval/approve" '{"approved_by": "somebody else", "execution_mode": "dry_run"}'
   me=$(field 'd["detail"].rsplit(", ", 1)[1]')
   step "A dry run as $me, which changes nothing, and then no"
-  approver 200 POST "/approvals/$approval/approve" "{\"approved_by\": \"$me\", \"execution_mode\": \"dry_run\"}"
+  approver 202 POST "/approvals/$approval/approve" "{\"approved_by\": \"$me\", \"execution_mode\": \"dry_run\"}"
+  request=$(field 'd["request"]["id"]')
+  for ((waited = 0; ; waited += 2)); do
+    approver 200 GET "/actions/requests/$request"
+    [ "$(field 'd["state"]')" = waiting ] || break
+    ((waited < wait_s)) || fail "no dry run after $wait_s s"
+    sleep 2
+  done
+  expect 'd["state"]' done
   echo "dry run: $(field 'd["execution"]["state"]')"
   approver 200 GET '/approvals/pending?limit=200'
   [ "$(field "len($mine)")" != 0 ] || fail "after a dry run the question is asked anew"

@@ -15,13 +15,15 @@ from remediation.api.schemas import (
     DecisionOut,
     ExecutionOut,
     PlanOut,
+    PlanRequestOut,
     RejectIn,
 )
 from remediation.commands import approval as commands
 from remediation.commands import execution as executions
 from remediation.commands.refusal import Refused
-from remediation.models import Approval, Execution, Plan
+from remediation.models import Approval, Execution, Plan, PlanRequest
 from remediation.queries import api
+from remediation.types import Mode
 
 approvals = Router(tags=["approvals"])
 actions = Router(tags=["actions"])
@@ -41,15 +43,22 @@ def one(request: HttpRequest, approval_id: UUID) -> Approval:
     return api.approval(workspace_of(request), approval_id)
 
 
-@approvals.post("/{approval_id}/approve", response=DecisionOut)
-def approve(request: HttpRequest, approval_id: UUID, given: ApproveIn) -> dict[str, Any]:
-    """Decide for the plan. `live` wakes its execution; poll `GET /actions/{plan}`."""
+@approvals.post("/{approval_id}/approve", response={200: DecisionOut, 202: DecisionOut})
+def approve(
+    request: HttpRequest, approval_id: UUID, given: ApproveIn
+) -> dict[str, Any] | Status[dict[str, Any]]:
+    """Decide for the plan. `live` wakes its execution; poll `GET /actions/{plan}`.
+
+    `dry_run` answers 202: the executor process asks the target; poll `GET /actions/requests/{id}`.
+    """
     found = api.approval(workspace_of(request), approval_id)
     _is_oneself(request, given.approved_by, "approved_by")
-    execution = commands.approve(
-        approval=found, by=caller(request), mode=given.execution_mode, reason=given.comment
-    )
-    return {"approval": api.approval(workspace_of(request), approval_id), "execution": execution}
+    said: dict[str, Any] = {"approval": found, "execution": None, "request": None}
+    if given.execution_mode is Mode.DRY_RUN:
+        said["request"] = commands.try_out(approval=found, by=caller(request), reason=given.comment)
+        return Status(202, said)
+    said["execution"] = commands.approve(approval=found, by=caller(request), reason=given.comment)
+    return said | {"approval": api.approval(workspace_of(request), approval_id)}
 
 
 @approvals.post("/{approval_id}/reject", response=DecisionOut, summary="Decide against the plan")
@@ -58,7 +67,14 @@ def reject(request: HttpRequest, approval_id: UUID, given: RejectIn) -> dict[str
     if given.rejected_by:
         _is_oneself(request, given.rejected_by, "rejected_by")
     commands.reject(approval=found, by=caller(request), reason=given.comment)
-    return {"approval": api.approval(workspace_of(request), approval_id), "execution": None}
+    decided = api.approval(workspace_of(request), approval_id)
+    return {"approval": decided, "execution": None, "request": None}
+
+
+@actions.get("/requests/{request_id}", response=PlanRequestOut, summary="A dry run asked for")
+def plan_request(request: HttpRequest, request_id: UUID) -> PlanRequest:
+    """`waiting` until the executor process has asked the target; then `done`, or `refused`."""
+    return api.plan_request(workspace_of(request), request_id)
 
 
 @actions.get("/{plan_id}", response=PlanOut, summary="A planned action and what was done")

@@ -7,7 +7,7 @@ from uuid import UUID
 from ninja import Field, Schema
 
 from incidents.api.schemas import Text
-from remediation.models import Approval, Execution, Plan
+from remediation.models import Approval, Execution, Plan, PlanRequest
 from remediation.types import Mode
 
 
@@ -130,8 +130,30 @@ class RejectIn(Schema):
     comment: Text = Field(min_length=1, max_length=1000)
 
 
+class PlanRequestOut(Schema):
+    id: UUID
+    incident: str
+    kind: str
+    state: str
+    rule: str = Field(description="Which rule refused it.")
+    refusal: str
+    plan: UUID | None = Field(description="The plan it led to: the same one, or a new one.")
+    execution: ExecutionOut | None = Field(description="The record of a dry run.")
+    created_at: datetime
+    finished_at: datetime | None
+
+    @staticmethod
+    def resolve_incident(request: PlanRequest) -> str:
+        return request.incident.key
+
+    @staticmethod
+    def resolve_plan(request: PlanRequest) -> UUID | None:
+        return request.result_id
+
+
 class DecisionOut(Schema):
     approval: ApprovalOut
     execution: ExecutionOut | None = Field(
-        description="Null after the first of two approvals, and after a rejection."
+        description="Null after the first of two approvals, after a rejection, and for a dry run."
     )
+    request: PlanRequestOut | None = Field(description="For a dry run: where its answer will be.")

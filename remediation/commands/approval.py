@@ -1,7 +1,7 @@
 """People decide on a plan's hash: approve, reject; or nobody answers and it expires."""
 
-from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from django.contrib.auth.models import User
@@ -17,19 +17,12 @@ from incidents.models import Incident, TimelineEvent
 from incidents.permissions import Permission
 from incidents.queries.access import require
 from remediation.commands.assessment import freeze_of, policy_of, target_key
-from remediation.commands.endpoint import executor_of
-from remediation.commands.plan import replace_with, retire
-from remediation.commands.proposal import (
-    ask,
-    hash_of,
-    propose,
-    request_of_plan,
-    same_dry_run,
-)
+from remediation.commands.plan import retire
+from remediation.commands.proposal import hash_of
 from remediation.commands.refusal import Refused
-from remediation.execution.base import ExecutorError
-from remediation.models import Approval, Execution, Plan
-from remediation.types import ExecutionState, Mode, PlannedAction, RiskBand
+from remediation.commands.request import wish
+from remediation.models import Approval, Execution, Plan, PlanRequest
+from remediation.types import ExecutionState, Mode, RiskBand
 
 Kind = TimelineEvent.Kind
 _NEEDS_REASON = (RiskBand.HIGH, RiskBand.EXTREME)
@@ -40,24 +33,38 @@ def key_of(approval: Approval, kind: str) -> str:
     return str(uuid5(NAMESPACE_URL, f"airra:{approval.pk}:{approval.plan_hash}:{kind}:1"))
 
 
-def approve(*, approval: Approval, by: User, mode: Mode, reason: str = "") -> Execution | None:
-    """Decide for the plan. Raises `NotPermitted`, `Refused`, or `Conflict` when somebody was first.
+def approve(*, approval: Approval, by: User, reason: str = "") -> Execution | None:
+    """Let the plan run live: the execution waits for its worker.
 
-    `live`: the execution waits for its worker; None when a second person is still needed.
-    `dry_run`: a fresh dry run now; its execution holds the result, and an equal one leaves a new
-    pending approval of the same hash for going live; another one replaces the plan.
+    None when a second person is still needed. Raises `NotPermitted`, `Refused`, or `Conflict` when
+    somebody was first.
     """
     plan = approval.plan
     require(by, Permission.APPROVE, plan.incident.workspace)
-    _check(approval, by)
-    if mode is Mode.DRY_RUN:
-        return _dry_run(approval, by=by, reason=reason)
+    check(approval, by)
     if plan.risk_band in _NEEDS_REASON and not reason.strip():
         raise Refused("reason", f"{plan.risk_band} risk: say why you approve it")
     if approval.needed == 2 and approval.first_approver_id is None:
         _approve_first(approval, by=by, reason=reason)
         return None
     return _go_live(approval, by=by, reason=reason)
+
+
+def try_out(*, approval: Approval, by: User, reason: str = "") -> PlanRequest:
+    """Ask for a fresh dry run. Raises like `approve`.
+
+    The executor process makes it. An answer equal to the first leaves a new pending approval of the
+    same hash for going live; another one replaces the plan.
+    """
+    require(by, Permission.APPROVE, approval.plan.incident.workspace)
+    check(approval, by)
+    return wish(
+        incident=approval.plan.incident,
+        kind=PlanRequest.Kind.DRY_RUN,
+        by=by,
+        approval=approval,
+        reason=reason,
+    )
 
 
 @transaction.atomic
@@ -89,7 +96,7 @@ def expire(now: datetime) -> int:
     return ended
 
 
-def _check(approval: Approval, by: User) -> None:
+def check(approval: Approval, by: User) -> None:
     """Every rule that can be known before anything is written."""
     if by.pk in {approval.plan.requested_by_id, approval.requested_by_id}:
         raise Refused("separation", "who asked for an action cannot approve it")
@@ -186,43 +193,19 @@ def _go_live(approval: Approval, *, by: User, reason: str) -> Execution:
     return execution
 
 
-def _dry_run(approval: Approval, *, by: User, reason: str) -> Execution:
-    """Outside any transaction: ask the target again; then one transaction for what it said."""
-    plan = approval.plan
-    error = ""
-    fresh: PlannedAction | None = None
-    try:
-        fresh = executor_of(plan.endpoint).plan(request_of_plan(plan))
-    except ExecutorError as failed:
-        error = str(failed)
-    is_same = fresh is not None and same_dry_run(plan, fresh)
-    revised = None
-    if fresh is not None and not is_same:
-        revised = propose(
-            incident=plan.incident,
-            endpoint=plan.endpoint,
-            request=request_of_plan(plan),
-            why=plan.why,
-            hypothesis=plan.hypothesis,
-            requested_by=plan.requested_by,
-        )
-    with transaction.atomic():
-        _decide(approval, Approval.State.APPROVED, by=by, reason=reason, mode=Mode.DRY_RUN)
-        execution = _record_dry_run(approval, fresh, is_same=is_same, error=error, by=by)
-        if revised is not None:
-            replace_with(plan=plan, proposal=revised, by=by)
-        else:
-            ask(plan, minutes=policy_of(plan.incident.workspace).approval_minutes)
-    return execution
+def decide_dry_run(approval: Approval, *, by: User, reason: str) -> None:
+    """The dry run has been made: this approval is spent. Call inside a transaction."""
+    _decide(approval, Approval.State.APPROVED, by=by, reason=reason, mode=Mode.DRY_RUN)
 
 
-def _record_dry_run(
-    approval: Approval, fresh: PlannedAction | None, *, is_same: bool, error: str, by: User
+def record_dry_run(
+    approval: Approval, *, planned: dict[str, Any] | None, is_same: bool, error: str, by: User
 ) -> Execution:
+    """What the target said, `planned` None where it said nothing. Call inside a transaction."""
     plan = approval.plan
     state = ExecutionState.SUCCEEDED if is_same else ExecutionState.STALE
     told = "the target says the same as before"
-    if fresh is None:
+    if planned is None:
         state, told = ExecutionState.FAILED, f"it failed: {error}"
     elif not is_same:
         told = "the target has changed, so the plan is made anew"
@@ -237,7 +220,7 @@ def _record_dry_run(
         started_by=by,
         created_at=clock.now(),
         finished_at=clock.now(),
-        result={"planned": asdict(fresh), "is_same": is_same} if fresh else {},
+        result={"planned": planned, "is_same": is_same} if planned else {},
         error=error,
     )
     timeline.record(

@@ -14,8 +14,10 @@ from incidents.commands import incident as incidents
 from incidents.lifecycle import TRANSITIONS, State
 from incidents.models import Incident, TimelineEvent
 from remediation.commands.approval import key_of
+from remediation.commands.plan import revise
 from remediation.commands.prediction import from_json
 from remediation.commands.proposal import planned_of
+from remediation.commands.refusal import Refused
 from remediation.execution.protocol import Event, Facts, next_state
 from remediation.models import Execution, Plan
 from remediation.types import ExecutionState, Reversibility
@@ -93,6 +95,18 @@ def _nothing_done(word: str) -> Callable[[Execution], None]:
         advance(execution, State.NO_SAFE_ACTION, text, Kind.EXECUTION)
 
     return tell
+
+
+def _stale(execution: Execution) -> None:
+    """The approval is void: a fresh dry run asks again, where the action is still possible."""
+    _nothing_done("is out of date")(execution)
+    plan = Plan.objects.select_related("incident__workspace").get(pk=execution.plan_id)
+    if not plan.incident.is_live:
+        return
+    try:
+        revise(plan=plan, by=None)
+    except Refused as refused:
+        timeline.record(plan.incident, Kind.PLAN, f"cannot plan it anew: {refused}")
 
 
 def _succeeded(execution: Execution) -> None:
@@ -188,7 +202,7 @@ _STORIES: dict[ExecutionState, Callable[[Execution], None]] = {
     _S.DEVIATED: _deviated,
     _S.INCONCLUSIVE: _unproven,
     _S.FAILED: _nothing_done("did not happen"),
-    _S.STALE: _nothing_done("is out of date"),
+    _S.STALE: _stale,
     _S.EXPIRED: _nothing_done("came too late"),
     _S.CANCELLED: _nothing_done("was cancelled"),
 }

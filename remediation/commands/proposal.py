@@ -10,27 +10,21 @@ from analysis.models import Hypothesis
 from incidents.commands import audit, timeline
 from incidents.models import Incident, TimelineEvent
 from remediation.commands import prediction as predictions
-from remediation.commands.assessment import Assessment, assess, policy_of, target_key
-from remediation.commands.endpoint import executor_of
+from remediation.commands.assessment import Assessment
 from remediation.commands.refusal import Refused
 from remediation.decision.catalog import (
     BadParameters,
-    Limit,
     NotAllowedHere,
     UnknownAction,
     request_of,
     spec_of,
     title_of,
-    turned_round,
 )
-from remediation.decision.policy import Ruling
-from remediation.execution.base import ExecutorError
 from remediation.models import ActionEndpoint, Approval, Plan, Policy
 from remediation.queries.catalogue import environment_of, limit_on
 from remediation.types import (
     ActionRequest,
     Decision,
-    ExecutorKind,
     PlannedAction,
     Prediction,
     Reversibility,
@@ -54,86 +48,19 @@ class Proposal:
     requested_by: User | None = None
 
 
-def propose(
-    *,
-    incident: Incident,
-    endpoint: ActionEndpoint,
-    request: ActionRequest,
-    why: str,
-    hypothesis: Hypothesis | None = None,
-    requested_by: User | None = None,
-) -> Proposal:
-    """Dry-run and judge a request, outside any transaction. Raises `Refused`; stores nothing."""
-    limit = limit_on(incident.workspace, request.action)
+def checked_request(request: ActionRequest, *, incident: Incident) -> ActionRequest:
+    """As the catalogue takes it in this workspace. Raises `Refused`."""
     try:
-        request = request_of(
+        return request_of(
             request.action,
             request.service,
             request.params,
             target=request.target,
-            limit=limit,
+            limit=limit_on(incident.workspace, request.action),
             environment=environment_of(incident.workspace, request.service),
         )
     except (UnknownAction, BadParameters, NotAllowedHere) as error:
         raise Refused("catalog", str(error)) from error
-    prediction = predictions.of_incident(
-        incident=incident,
-        action=request.action,
-        hypothesis=hypothesis,
-        target=request.service,
-    )
-    if prediction is None:
-        msg = "nothing measurable alerted, so no recovery could be proved"
-        raise Refused("prediction", msg)
-    try:
-        planned = executor_of(endpoint).plan(request)
-    except ExecutorError as error:
-        raise Refused("dry_run", f"{title_of(request)}: {error}") from error
-    if refusal := _why_not(planned, ExecutorKind(endpoint.kind)):
-        raise Refused("catalog", f"{title_of(request)}: {refusal}")
-    policy = policy_of(incident.workspace)
-    confirmed = Hypothesis.Verdict.CONFIRMED
-    is_confirmed = hypothesis is not None and hypothesis.verdict == confirmed
-    assessment = assess(
-        incident=incident,
-        policy=policy,
-        planned=planned,
-        key=target_key(endpoint.pk, planned.target_id),
-        hypothesis=hypothesis,
-        vouched_for=is_confirmed or requested_by is not None,
-    )
-    assessment = _within(assessment, limit)
-    if assessment.ruling.decision is Decision.ESCALATE:
-        reasons = "; ".join(assessment.ruling.reasons)
-        raise Refused("policy", f"{title_of(request)}: {reasons}")
-    return Proposal(
-        incident=incident,
-        endpoint=endpoint,
-        policy=policy,
-        planned=planned,
-        prediction=prediction,
-        assessment=assessment,
-        why="; ".join([*(clamp.sentence() for clamp in request.clamped), why]),
-        hypothesis=hypothesis,
-        requested_by=requested_by,
-    )
-
-
-def _why_not(planned: PlannedAction, kind: ExecutorKind) -> str:
-    """What the catalogue has against a dry run that came back, or empty."""
-    if refusal := turned_round(planned):
-        return refusal
-    missing = spec_of(planned.request.action).unanswered(kind, planned.checks)
-    return f"the dry run did not look at: {', '.join(missing)}" if missing else ""
-
-
-def _within(assessment: Assessment, limit: Limit) -> Assessment:
-    """The ruling, raised where the workspace wants two people for this action."""
-    ruling = assessment.ruling
-    if limit.floor is Decision.ONE or ruling.decision is not Decision.ONE:
-        return assessment
-    reasons = (*ruling.reasons, "this workspace wants two people for it")
-    return replace(assessment, ruling=Ruling(limit.floor, reasons))
 
 
 def store(proposal: Proposal) -> Plan:

@@ -10,10 +10,10 @@ from airra.lib.db import Conflict
 from airra.lib.jobs import Job, enqueue
 from analysis.models import Investigation
 from incidents.lifecycle import LIVE_STATES, State
-from remediation.commands import approval, plan, recurrence
+from remediation.commands import approval, plan, recurrence, request
 from remediation.commands.execution import cancel, move
 from remediation.execution.protocol import Event
-from remediation.models import Execution, Plan
+from remediation.models import Execution, Plan, PlanRequest
 from remediation.types import ExecutionState, Mode
 
 _GRACE = timedelta(seconds=5)  # the first message gets this long before it counts as lost
@@ -23,6 +23,7 @@ def sweep(now: datetime | None = None) -> None:
     """One pass. Everything in it is idempotent; two passes at once do no harm."""
     now = now or clock.now()
     approval.expire(now)
+    request.give_up(now)
     _let_go()
     _declare_unknown(now)
     _wake(now)
@@ -67,6 +68,9 @@ def _wake(now: datetime) -> None:
     ):
         for pk in rows.values_list("pk", flat=True):
             enqueue(job, execution_id=str(pk))
+    asked = PlanRequest.objects.filter(state=PlanRequest.State.WAITING, created_at__lte=late)
+    for pk in asked.values_list("pk", flat=True):
+        enqueue(Job.ASK, request_id=str(pk))
     newer = Investigation.objects.filter(
         incident=OuterRef("incident"), created_at__gt=OuterRef("created_at")
     )

@@ -5,5 +5,15 @@ from remediation.models.catalogue import ActionLimit
 from remediation.models.execution import Execution
 from remediation.models.plan import Plan
 from remediation.models.policy import ActionEndpoint, Policy, Runbook
+from remediation.models.request import PlanRequest
 
-__all__ = ["ActionEndpoint", "ActionLimit", "Approval", "Execution", "Plan", "Policy", "Runbook"]
+__all__ = [
+    "ActionEndpoint",
+    "ActionLimit",
+    "Approval",
+    "Execution",
+    "Plan",
+    "PlanRequest",
+    "Policy",
+    "Runbook",
+]

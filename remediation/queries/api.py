@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404
 
 from incidents.models import Workspace
 from incidents.queries.api_list import BadCursor
-from remediation.models import Approval, Plan
+from remediation.models import Approval, Plan, PlanRequest
 
 
 def _approvals(workspace: Workspace) -> QuerySet[Approval]:
@@ -44,6 +44,12 @@ def plan(workspace: Workspace, plan_id: UUID) -> Plan:
     """One plan of this workspace with its executions; 404 otherwise."""
     found = Plan.objects.filter(incident__workspace=workspace).select_related("incident__workspace")
     return get_object_or_404(found.prefetch_related("executions"), pk=plan_id)
+
+
+def plan_request(workspace: Workspace, request_id: UUID) -> PlanRequest:
+    """One wish for a dry run of this workspace; 404 otherwise."""
+    found = PlanRequest.objects.filter(incident__workspace=workspace)
+    return get_object_or_404(found.select_related("incident", "execution"), pk=request_id)
 
 
 def newest_plan(workspace: Workspace, incident_id: UUID) -> Plan | None:

@@ -10,14 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models.functions import JSONObject
 from django.shortcuts import get_object_or_404
 
 from airra.lib import clock, svg
 from incidents.models import Incident
 from incidents.permissions import Permission, roles_with
 from incidents.queries.access import AnyUser, workspaces_of
-from remediation.models import Approval, Execution, Plan
+from remediation.models import Approval, Execution, Plan, PlanRequest
 from remediation.types import Decision, ExecutionState, Prediction
 
 _RUNNING = {
@@ -49,10 +50,31 @@ class ExecutionRow:
 
 
 @dataclass(frozen=True)
+class Wish:
+    """A wish for a dry run that waits for the executor process, or that it refused."""
+
+    id: str
+    state: str
+    refusal: str
+
+    @classmethod
+    def of(cls, newest: Mapping[str, Any] | None) -> "Wish | None":
+        """None for one that is done: it speaks by its plan."""
+        if newest is None or newest["state"] == PlanRequest.State.DONE:
+            return None
+        return cls(str(newest["id"]), newest["state"], newest["refusal"])
+
+
+@dataclass(frozen=True)
 class PlanPanel:
     plan: Plan | None = None
     approval: Approval | None = None
     executions: list[ExecutionRow] = field(default_factory=list)
+    request: Wish | None = None  # the newest one, while it has led nowhere
+
+    @property
+    def is_asking(self) -> bool:
+        return self.request is not None and self.request.state == PlanRequest.State.WAITING
 
     @property
     def prediction(self) -> Prediction | None:
@@ -78,6 +100,7 @@ class PlanPanel:
             self.approval
             and f"{self.approval.pk}.{self.approval.state}.{self.approval.first_approver_id}",
             newest and f"{newest.pk}.{newest.state}.{len(newest.samples)}",
+            self.request and f"{self.request.id}.{self.request.state}",
         )
         return "_".join(str(part) for part in parts if part)
 
@@ -88,17 +111,34 @@ _PEOPLE = ("requested_by", "decided_by", "first_approver")
 def _approvals() -> QuerySet[Approval]:
     return Approval.objects.select_related(
         "plan__endpoint", "plan__hypothesis", "plan__incident__service", *_PEOPLE
-    )
+    ).annotate(wish=_newest_wish("plan__incident"))
+
+
+def _newest_wish(incident: str) -> Subquery:
+    """The newest wish of the incident in the outer column, as JSON: no query of its own."""
+    found = PlanRequest.objects.filter(incident=OuterRef(incident)).order_by("-created_at")
+    told = JSONObject(id="id", state="state", refusal="refusal")
+    return Subquery(found.values(told=told)[:1])
 
 
 def panel(incident: Incident) -> PlanPanel:
     """The newest plan, its newest approval and what was done. At most two queries."""
     newest = Plan.objects.filter(incident=incident).order_by("-created_at").values("pk")[:1]
     approval = _approvals().filter(plan__in=newest).order_by("-requested_at").first()
-    if approval is None:
-        plan = Plan.objects.filter(incident=incident).select_related("endpoint", "hypothesis")
-        return PlanPanel(plan=plan.order_by("-created_at").first())
-    return PlanPanel(approval.plan, approval, executions_of(approval.plan))
+    if approval is not None:
+        return panel_of(approval)
+    found = Plan.objects.filter(incident=incident).select_related("endpoint", "hypothesis")
+    plan = found.annotate(wish=_newest_wish("incident")).order_by("-created_at").first()
+    if plan is not None:
+        return PlanPanel(plan, request=Wish.of(plan.wish))
+    wishes = PlanRequest.objects.filter(incident=incident).order_by("-created_at")
+    return PlanPanel(request=Wish.of(wishes.values("id", "state", "refusal").first()))
+
+
+def panel_of(approval: Approval) -> PlanPanel:
+    """Of an approval that `visible_approval` or `panel` found, with its newest wish."""
+    wish: Mapping[str, Any] | None = getattr(approval, "wish", None)
+    return PlanPanel(approval.plan, approval, executions_of(approval.plan), Wish.of(wish))
 
 
 def executions_of(plan: Plan) -> list[ExecutionRow]:

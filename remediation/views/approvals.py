@@ -18,7 +18,7 @@ from remediation.commands.refusal import Refused
 from remediation.models import Approval
 from remediation.queries import approval_queue, executions
 from remediation.queries import plan as plans
-from remediation.types import ExecutionState, Mode
+from remediation.types import Mode
 from remediation.views.forms import DecisionForm
 
 
@@ -50,7 +50,7 @@ def queue_live(request: HttpRequest) -> HttpResponse:
 def _context(request: HttpRequest, approval: Approval) -> dict[str, Any]:
     plan = approval.plan
     permissions = permissions_of(request.user, plan.incident.workspace)
-    panel = plans.PlanPanel(plan, approval, plans.executions_of(plan))
+    panel = plans.panel_of(approval)
     return {
         "approval": approval,
         "plan": plan,
@@ -106,20 +106,17 @@ def _decide(request: HttpRequest, found: Approval, data: dict[str, Any]) -> str:
     if data["decision"] == "reject":
         commands.reject(approval=found, by=by, reason=data["reason"])
         return f"Rejected: {title}."
-    mode = Mode(data["mode"] or Mode.DRY_RUN)
-    execution = commands.approve(approval=found, by=by, mode=mode, reason=data["reason"])
-    if execution is None:
+    if Mode(data["mode"] or Mode.DRY_RUN) is Mode.DRY_RUN:
+        commands.try_out(approval=found, by=by, reason=data["reason"])
+        return f"Asking the target for a dry run of “{title}”. Nothing changes in production."
+    if commands.approve(approval=found, by=by, reason=data["reason"]) is None:
         return f"Your approval of “{title}” counts; a second person is needed."
-    if mode is Mode.LIVE:
-        return f"Approved: {title}. It runs now."
-    if execution.state == ExecutionState.SUCCEEDED:
-        return f"Dry run of “{title}” says the same as before. Nothing has changed in production."
-    return f"Dry run of “{title}”: {execution.error or 'the target has changed; look again'}."
+    return f"Approved: {title}. It runs now."
 
 
 def _decision_tag(request: HttpRequest, approval_id: UUID) -> str:
     found = plans.visible_approval(request.user, approval_id)
-    return plans.PlanPanel(found.plan, found, plans.executions_of(found.plan)).tag
+    return plans.panel_of(found).tag
 
 
 @ptag(_decision_tag)

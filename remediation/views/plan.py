@@ -25,10 +25,10 @@ def revise(request: HttpRequest, plan_id: UUID) -> HttpResponse:
         incident__workspace__in=workspaces_of(request.user),
     )
     try:
-        fresh = commands.revise(plan=plan, by=person(request))
+        commands.revise(plan=plan, by=person(request))
     except Refused as refused:
         return overtaken(request, str(refused))
-    toast(request, f"New dry run: {fresh.title}.")
+    toast(request, f"Asking the target for a new dry run of “{plan.title}”.")
     return redirect(request, "incidents:detail", plan.incident.key)
 
 
@@ -44,7 +44,7 @@ def request_action(request: HttpRequest, key: str) -> HttpResponse:
     )
     if request.method == "POST" and form.is_valid():
         try:
-            plan = commands.request_action(
+            commands.request_action(
                 incident=incident,
                 action=form.cleaned_data["action"],
                 service=form.cleaned_data["service"],
@@ -54,7 +54,7 @@ def request_action(request: HttpRequest, key: str) -> HttpResponse:
         except Refused as refused:
             form.add_error(None, str(refused))
         else:
-            toast(request, f"Asked for: {plan.title}. Somebody else must approve it.")
+            toast(request, "Asking the target for a dry run; then somebody else must approve it.")
             return redirect(request, "incidents:detail", incident.key)
     context = {"incident": incident, "form": form}
     return render(

@@ -94,7 +94,19 @@ def test_worker_and_executor_share_the_queues_and_nobody_else_listens() -> None:
 
 def test_only_the_executor_has_the_secrets_that_act() -> None:
     assert [service for service in SERVICES if ACT in files(service)] == ["executor"]
+    of_the_lab = "AIRRA_SECRET_LAB_CONTROL"
+    has = [name for name, made in SERVICES.items() if of_the_lab in made.get("environment", {})]
+    assert has == ["executor"]
     assert [service for service in SERVICES if READ in files(service)] == ["web", "worker"]
+
+
+def test_every_process_knows_its_role() -> None:
+    told = {
+        name: service["environment"]["AIRRA_ROLE"]
+        for name, service in SERVICES.items()
+        if "AIRRA_ROLE" in service.get("environment", {})
+    }
+    assert told == {name: name for name in ("web", "worker", "executor", "beat")}
 
 
 def test_no_other_secret_is_inline_than_the_labs_published_one() -> None:

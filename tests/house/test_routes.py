@@ -32,7 +32,7 @@ from incidents.commands import audit
 from incidents.commands.access import create_integration, issue_token
 from incidents.models import AuditEvent, Integration, SavedView, ServiceDependency, Workspace
 from incidents.permissions import Role
-from remediation.models import ActionLimit, Approval, Plan, Runbook
+from remediation.models import ActionLimit, Approval, Plan, PlanRequest, Runbook
 from tests.factories import analysis
 from tests.factories import incidents as make
 from tests.factories import remediation as story
@@ -151,6 +151,9 @@ def _values(here: Workspace, viewer: User) -> dict[str, object]:
         "source_id": Connector.objects.all()[0].pk,
         "approval_id": Approval.objects.get().pk,
         "plan_id": Plan.objects.get().pk,
+        "request_id": PlanRequest.objects.create(
+            incident=Plan.objects.get().incident, kind="action", state="refused", refusal="no"
+        ).pk,
         "integration_id": Integration.objects.all()[0].pk,
     }
 

@@ -11,7 +11,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("airra", "incidents", "analysis", "remediation")
-READERS = {"text", "secret", "integer", "number", "boolean", "words", "database"}
+READERS = {"text", "secret", "integer", "number", "boolean", "words", "database", "one_of"}
 MAY_BE_A_FILE = {"secret", "database"}
 # Where compose says it itself, asks for it under another name, or has no use for it.
 NOT_IN_COMPOSE = {

@@ -111,7 +111,7 @@ remediation:approval        GET   302 404 200 200 200 200
 remediation:approval        POST  302 404 403 403 422 422
 remediation:decision        GET   302 404 200 200 200 200
 remediation:revise          GET   302 405 405 405 405 405
-remediation:revise          POST  302 404 403 409 409 409
+remediation:revise          POST  302 404 403 302 302 302
 remediation:request-action  GET   302 404 403 200 200 200
 remediation:request-action  POST  302 404 403 422 422 422
 admin:index                 GET   302 200 302 302 302 200
@@ -184,6 +184,7 @@ GET  /approvals/pending                401 200 200 200 200 200
 GET  /approvals/{approval_id}          401 404 200 200 200 200
 POST /approvals/{approval_id}/approve  401 404 403 403 409 409
 POST /approvals/{approval_id}/reject   401 404 403 403 200 200
+GET  /actions/requests/{request_id}    401 404 200 200 200 200
 GET  /actions/{plan_id}                401 404 200 200 200 200
 POST /actions/{plan_id}/execute        401 404 403 409 409 409
 """

@@ -76,9 +76,11 @@ def story(stack: Stack) -> Iterator[Story]:
     told.api.close()
 
 
-def restart_worker(stack: Stack) -> None:
-    stack.kill("worker", with_signal=signal.SIGKILL)
-    stack.start_worker()
+def restart_workers(stack: Stack) -> None:
+    """The one that thinks and the one that acts."""
+    for name, start in (("worker", stack.start_worker), ("executor", stack.start_executor)):
+        stack.kill(name, with_signal=signal.SIGKILL)
+        start()
 
 
 def approve(story: Story) -> None:
@@ -105,18 +107,18 @@ def test_killed_at_every_stage_it_ends_once(stack: Stack, story: Story) -> None:
     stack.inject(FAULT)
 
     wait_for("an incident", story.incidents, within_s=150, every_s=0.2)
-    restart_worker(stack)  # while it investigates
+    restart_workers(stack)  # while it investigates
     story.wait_state("awaiting_approval", within_s=180)
-    restart_worker(stack)  # while a person thinks
+    restart_workers(stack)  # while a person thinks
     stack.kill("beat")
     stack.start_beat()
 
     hold_next_answer(stack, 4)
     approve(story)
     wait_for("the effect at the target", story.effects, within_s=60, every_s=0.05)
-    restart_worker(stack)  # after the effect, before its answer: nobody knows
+    restart_workers(stack)  # after the effect, before its answer: nobody knows
     story.wait_state("verifying", "resolved", within_s=240)
-    restart_worker(stack)  # while it proves the fix
+    restart_workers(stack)  # while it proves the fix
     stack.kill("web")
     stack.start_web()
     story.wait_state("resolved", within_s=300)

@@ -91,11 +91,24 @@ def test_a_wrong_decision_names_the_field(
 
 
 def test_a_dry_run_changes_nothing_and_asks_again(world: World, plan: Plan, ana: Caller) -> None:
-    said = ana.post(path_of(plan, "approve"), said_by("ana", "dry_run")).json()
-    assert (said["approval"]["state"], said["approval"]["decided_by"]) == ("approved", "ana")
-    assert (said["execution"]["mode"], said["execution"]["state"]) == ("dry_run", "succeeded")
+    answer = ana.post(path_of(plan, "approve"), said_by("ana", "dry_run"))
+    said = answer.json()
+    assert (answer.status_code, said["execution"], said["request"]["state"]) == (
+        202,
+        None,
+        "waiting",
+    )
+    assert (said["approval"]["state"], said["request"]["kind"]) == ("pending", "dry_run")
+    again = assert_problem(ana.post(path_of(plan, "approve"), said_by("ana", "dry_run")), 409)
+    assert again["rule"] == "one_request"
+    world.answer()
+    told = ana.get(f"/actions/requests/{said['request']['id']}").json()
+    assert (told["state"], told["plan"], told["refusal"]) == ("done", str(plan.pk), "")
+    assert (told["execution"]["mode"], told["execution"]["state"]) == ("dry_run", "succeeded")
     assert world.server.effects == []
     assert path_of(plan) != f"/approvals/{said['approval']['id']}"
+    decided = ana.get(f"/approvals/{said['approval']['id']}").json()
+    assert (decided["state"], decided["decided_by"]) == ("approved", "ana")
 
 
 def test_an_approval_to_go_live_leaves_one_execution(world: World, plan: Plan, ana: Caller) -> None:
@@ -171,6 +184,7 @@ def test_nothing_runs_before_it_is_approved(world: World, plan: Plan, ana: Calle
     said = assert_problem(ana.post(f"/actions/{plan.pk}/execute"), 409, "approve it first")
     assert said["rule"] == "approval"
     ana.post(path_of(plan, "approve"), said_by("ana", "dry_run"))
+    world.answer()
     assert_problem(ana.post(f"/actions/{plan.pk}/execute"), 409, "approve it first")
     assert not Execution.objects.filter(mode=Mode.LIVE).exists()
 

@@ -19,11 +19,12 @@ from incidents.lifecycle import State
 from incidents.models import Incident, Membership, Service, TimelineEvent, Workspace
 from incidents.permissions import Role
 from remediation.commands import approval as approvals
-from remediation.commands import execution as executions
-from remediation.commands import plan as plans
 from remediation.commands import verification
-from remediation.models import ActionEndpoint, Approval, Execution, Plan, Policy
-from remediation.types import Mode
+from remediation.commands.acting import execution as executions
+from remediation.commands.acting import plan as plans
+from remediation.commands.acting import request as requests
+from remediation.commands.refusal import Refused
+from remediation.models import ActionEndpoint, Approval, Execution, Plan, PlanRequest, Policy
 from tests.fakes.executor import SECRET, ActionEndpointServer, Thing
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -122,15 +123,37 @@ class World:
 
     def approved(self, plan: Plan | None = None) -> Execution:
         plan = plan or self.planned()
-        execution = approvals.approve(
-            approval=self.pending(plan), by=self.ana, mode=Mode.LIVE, reason="go"
-        )
+        execution = approvals.approve(approval=self.pending(plan), by=self.ana, reason="go")
         assert execution is not None
         return execution
 
     def run(self, execution: Execution) -> Execution:
         executions.run(execution_id=str(execution.pk))
+        self.answer()
         return self.fresh(execution)
+
+    def answer(self) -> None:
+        """What the executor process makes of the wishes that wait, as its jobs would."""
+        waiting = PlanRequest.objects.filter(state=PlanRequest.State.WAITING)
+        for pk in waiting.values_list("pk", flat=True):
+            requests.carry_out(request_id=str(pk))
+        self.incident.refresh_from_db()
+
+    def answered(self, request: PlanRequest) -> Plan:
+        """The plan a wish led to. Raises `Refused` with the rule that said no to it."""
+        self.answer()
+        request.refresh_from_db()
+        if request.result is None:
+            raise Refused(request.rule, request.refusal)
+        return request.result
+
+    def tried(self, plan: Plan, *, by: User | None = None) -> Execution:
+        """A second dry run of what waits for approval, answered."""
+        wish = approvals.try_out(approval=self.pending(plan), by=by or self.ana, reason="look")
+        self.answered(wish)
+        wish.refresh_from_db()
+        assert wish.execution is not None
+        return wish.execution
 
     def probe(self, execution: Execution) -> Execution:
         executions.probe(execution_id=str(execution.pk))
@@ -237,7 +260,7 @@ def _build(
         high=0.05, score=20.0, incident=incident,
     )  # fmt: skip
     endpoint = ActionEndpoint.objects.create(
-        workspace=workspace, name="shop", url=server.url, secret_ref="shop", timeout_s=1
+        workspace=workspace, name="shop", url=server.url, secret_ref="shop", timeout_s=3
     )
     return World(
         workspace=workspace,

@@ -18,8 +18,7 @@ from tests.integration.remediation.conftest import World, member
 
 
 def approve(world: World, plan: Plan, by: User, **said: Any) -> Execution | None:
-    fields = {"mode": Mode.LIVE, "reason": "go", **said}
-    return approvals.approve(approval=world.pending(plan), by=by, **fields)
+    return approvals.approve(approval=world.pending(plan), by=by, **{"reason": "go", **said})
 
 
 def risky(world: World) -> Plan:
@@ -29,10 +28,11 @@ def risky(world: World) -> Plan:
 
 def test_whoever_asked_cannot_approve(world: World) -> None:
     world.investigated()
-    plan = plans.request_action(
+    wish = plans.request_action(
         incident=world.incident, action="restart", service="payments", params={},
         by=world.requester,
     )  # fmt: skip
+    plan = world.answered(wish)
     with pytest.raises(Refused, match="cannot approve"):
         approve(world, plan, world.requester)
     assert approve(world, plan, world.ana) is not None
@@ -40,9 +40,10 @@ def test_whoever_asked_cannot_approve(world: World) -> None:
 
 def test_a_superuser_who_asked_cannot_approve_either(world: World) -> None:
     root = User.objects.create_superuser("root")
-    plan = plans.request_action(
+    wish = plans.request_action(
         incident=world.incident, action="restart", service="payments", params={}, by=root
     )
+    plan = world.answered(wish)
     with pytest.raises(Refused, match="cannot approve"):
         approve(world, plan, root)
 
@@ -77,18 +78,18 @@ def test_two_approvals_are_two_people(world: World) -> None:
 def test_two_first_approvers_at_once_are_told_apart(world: World) -> None:
     plan = risky(world)
     hers, his = world.pending(plan), world.pending(plan)
-    approvals.approve(approval=hers, by=world.ana, mode=Mode.LIVE, reason="go")
+    approvals.approve(approval=hers, by=world.ana, reason="go")
     with pytest.raises(Conflict):
-        approvals.approve(approval=his, by=world.ben, mode=Mode.LIVE, reason="go")
+        approvals.approve(approval=his, by=world.ben, reason="go")
     assert Execution.objects.count() == 0
 
 
 def test_two_deciders_at_once_start_one_execution(world: World) -> None:
     plan = world.planned()
     hers, his = world.pending(plan), world.pending(plan)
-    approvals.approve(approval=hers, by=world.ana, mode=Mode.LIVE)
+    approvals.approve(approval=hers, by=world.ana)
     with pytest.raises(Conflict):
-        approvals.approve(approval=his, by=world.ben, mode=Mode.LIVE)
+        approvals.approve(approval=his, by=world.ben)
     assert Execution.objects.count() == 1
 
 
@@ -157,8 +158,7 @@ def test_a_rejection_ends_the_plan_and_names_its_author(world: World) -> None:
 def test_a_dry_run_changes_nothing_and_asks_again_for_the_same_hash(world: World) -> None:
     plan = world.planned()
     first = world.pending(plan)
-    execution = approve(world, plan, world.ana, mode=Mode.DRY_RUN)
-    assert execution is not None
+    execution = world.tried(plan)
     assert (execution.mode, execution.state) == (Mode.DRY_RUN, ExecutionState.SUCCEEDED)
     assert execution.result["planned"]["after"] == plan.after
     assert world.server.effects == []
@@ -172,8 +172,7 @@ def test_a_dry_run_changes_nothing_and_asks_again_for_the_same_hash(world: World
 def test_a_dry_run_that_differs_replaces_the_plan(world: World) -> None:
     plan = world.planned()
     world.server.things["payments"].version = 5
-    execution = approve(world, plan, world.ana, mode=Mode.DRY_RUN)
-    assert execution is not None
+    execution = world.tried(plan)
     assert execution.state == ExecutionState.STALE
     anew = Plan.objects.get(incident=world.incident, state=Plan.State.PROPOSED)
     assert anew.plan_hash != plan.plan_hash
@@ -184,15 +183,13 @@ def test_a_dry_run_that_differs_replaces_the_plan(world: World) -> None:
 def test_a_dry_run_the_target_cannot_answer_is_recorded_and_asked_again(world: World) -> None:
     plan = world.planned()
     del world.server.things["payments"]
-    execution = approve(world, plan, world.ana, mode=Mode.DRY_RUN)
-    assert execution is not None
+    execution = world.tried(plan)
     assert execution.state == ExecutionState.FAILED
     assert world.pending(plan).plan_hash == plan.plan_hash
 
 
 def test_no_dry_run_execution_is_ever_carried_out(world: World) -> None:
-    execution = approve(world, world.planned(), world.ana, mode=Mode.DRY_RUN)
-    assert execution is not None
+    execution = world.tried(world.planned())
     Execution.objects.filter(pk=execution.pk).update(state=ExecutionState.APPROVED)
     world.run(execution)
     assert world.server.effects == []

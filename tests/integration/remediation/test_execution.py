@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from airra.lib import clock
 from incidents.commands import incident as incidents
 from incidents.lifecycle import State
-from remediation.commands import execution as executions
+from remediation.commands.acting import execution as executions
 from remediation.commands.execution import settle_unknown
 from remediation.commands.refusal import Refused
 from remediation.commands.sweep import sweep
@@ -224,8 +224,8 @@ def test_the_kill_switch_is_looked_at_again_after_the_claim(
     execution = world.approved()
     really = executions._claim
 
-    def claim_then_kill(claimed: Execution) -> object:
-        attempt = really(claimed)
+    def claim_then_kill(claimed: Execution, life_s: float) -> object:
+        attempt = really(claimed, life_s)
         world.policy(is_killed=True)
         return attempt
 

@@ -11,7 +11,7 @@ from analysis.models import Investigation
 from incidents.lifecycle import State
 from incidents.models import Incident
 from remediation.commands import approval as approvals
-from remediation.commands import execution as executions
+from remediation.commands.acting import execution as executions
 from remediation.commands.sweep import sweep
 from remediation.models import Approval, Execution, Plan
 from remediation.types import ExecutionState, Mode
@@ -27,9 +27,7 @@ def test_approving_carries_out_and_watches_by_jobs_alone(make_world: Callable[[]
     with transaction.atomic():
         enqueue(Job.PLAN, investigation_id=str(investigation.pk))
     plan = Plan.objects.get()
-    execution = approvals.approve(
-        approval=world.pending(plan), by=world.ana, mode=Mode.LIVE, reason="go"
-    )
+    execution = approvals.approve(approval=world.pending(plan), by=world.ana, reason="go")
     assert execution is not None
     assert world.fresh(execution).state == ExecutionState.VERIFYING
     assert len(world.server.effects) == 1

@@ -8,7 +8,7 @@ import pytest
 from airra.lib import clock
 from analysis.models import Anomaly, Forecast
 from incidents.lifecycle import State
-from remediation.commands import plan as plans
+from remediation.commands.acting import plan as plans
 from remediation.types import ExecutionState
 from tests.integration.remediation.conftest import World
 

@@ -10,6 +10,7 @@ from django.test import Client
 from incidents.models import AuditEvent, Membership, Workspace
 from incidents.permissions import Role
 from remediation.commands import plan as plans
+from remediation.commands.acting import plan as acting
 from remediation.commands.refusal import Refused
 from remediation.models import ActionLimit
 from remediation.queries.catalogue import limits_in
@@ -25,7 +26,7 @@ def limit(world: World, action: str = "scale", **fields: Any) -> ActionLimit:
 def test_what_is_switched_off_is_neither_proposed_nor_asked_for(world: World) -> None:
     limit(world, is_enabled=False)
     investigation = world.investigated(**TRAFFIC)
-    assert plans.create_for(investigation_id=str(investigation.pk)) is None
+    assert acting.create_for(investigation_id=str(investigation.pk)) is None
     with pytest.raises(Refused, match="this workspace has switched it off"):
         ask(world, replicas=4)
 
@@ -133,13 +134,14 @@ def save(client: Client, world: World, **said: Any) -> Any:
 
 
 def ask(world: World, **params: Any) -> Any:
-    return plans.request_action(
+    wish = plans.request_action(
         incident=world.incident,
         action="scale",
         service="payments",
         params=params,
         by=world.requester,
     )
+    return world.answered(wish)
 
 
 def other_workspace() -> Any:

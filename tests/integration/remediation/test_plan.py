@@ -9,6 +9,7 @@ from incidents.lifecycle import State
 from incidents.models import Incident, Service, ServiceDependency
 from incidents.permissions import NotPermitted, Role
 from remediation.commands import plan as plans
+from remediation.commands.acting import plan as acting
 from remediation.commands.refusal import Refused
 from remediation.models import Approval, Plan, Runbook
 from tests.fakes.executor import Thing
@@ -17,8 +18,8 @@ from tests.integration.remediation.conftest import World, member
 
 def test_the_same_investigation_twice_has_one_plan(world: World) -> None:
     investigation = world.investigated()
-    first = plans.create_for(investigation_id=str(investigation.pk))
-    second = plans.create_for(investigation_id=str(investigation.pk))
+    first = acting.create_for(investigation_id=str(investigation.pk))
+    second = acting.create_for(investigation_id=str(investigation.pk))
     assert first == second
     assert Approval.objects.count() == 1
 
@@ -27,7 +28,7 @@ def test_an_older_investigation_does_not_plan(world: World) -> None:
     old = world.investigated()
     world.hands.advance(minutes=1)
     Investigation.objects.create(incident=world.incident)
-    assert plans.create_for(investigation_id=str(old.pk)) is None
+    assert acting.create_for(investigation_id=str(old.pk)) is None
 
 
 @pytest.mark.parametrize("mechanism", ["leak", "db_lock"])
@@ -38,7 +39,7 @@ def test_a_newer_investigation_replaces_what_the_older_one_proposed(
     asked = world.pending(old)
     incidents.move(incident=world.incident, to=State.ANALYSING, text="looks again")
     world.hands.advance(minutes=1)
-    anew = plans.create_for(investigation_id=str(world.investigated(mechanism=mechanism).pk))
+    anew = acting.create_for(investigation_id=str(world.investigated(mechanism=mechanism).pk))
     old.refresh_from_db()
     asked.refresh_from_db()
     assert (old.state, asked.state) == (Plan.State.DISCARDED, Approval.State.VOID)
@@ -52,7 +53,7 @@ def test_a_person_s_word_comes_before_the_rank(world: World) -> None:
         signal="memory", statement="checkout leaks", state="inconclusive", confidence=0.2,
         verdict="confirmed", verdict_by=world.ana, verdict_at=clock.now(), path=["checkout"],
     )  # fmt: skip
-    plan = plans.create_for(investigation_id=str(investigation.pk))
+    plan = acting.create_for(investigation_id=str(investigation.pk))
     assert plan is not None
     assert (plan.service_name, plan.decision) == ("checkout", "one")
 
@@ -62,7 +63,7 @@ def test_what_was_refuted_is_not_acted_on(world: World, said: dict[str, str]) ->
     if "verdict" in said:
         said = {**said, "verdict_by": world.ana, "verdict_at": clock.now()}  # type: ignore[dict-item]  # a row's fields
     investigation = world.investigated(**said)
-    assert plans.create_for(investigation_id=str(investigation.pk)) is None
+    assert acting.create_for(investigation_id=str(investigation.pk)) is None
     world.incident.refresh_from_db()
     assert world.incident.state == State.NO_SAFE_ACTION
 
@@ -73,7 +74,7 @@ def test_no_fitting_action_names_the_reason_and_the_runbook(world: World) -> Non
         workspace=world.workspace, title="Locks", mechanism="db_lock", steps="find the blocker"
     )
     investigation = world.investigated(mechanism="db_lock", signal="latency")
-    assert plans.create_for(investigation_id=str(investigation.pk)) is None
+    assert acting.create_for(investigation_id=str(investigation.pk)) is None
     world.incident.refresh_from_db()
     event = world.last_event()
     assert world.incident.state == State.NO_SAFE_ACTION
@@ -106,7 +107,7 @@ def test_an_outside_service_is_handled_where_it_is_called(world: World) -> None:
 def test_without_an_endpoint_there_is_no_plan(world: World) -> None:
     world.endpoint.is_enabled = False
     world.endpoint.save()
-    assert plans.create_for(investigation_id=str(world.investigated().pk)) is None
+    assert acting.create_for(investigation_id=str(world.investigated().pk)) is None
     assert "no action endpoint is connected" in world.last_event().text
 
 
@@ -114,25 +115,25 @@ def test_a_candidate_that_cannot_dry_run_gives_way(world: World) -> None:
     world.server.things["payments"] = Thing("payments", revisions=["1.0.0"])
     trigger = {"kind": "change", "change": "deploy", "entity": "payments"}
     investigation = world.investigated(mechanism="change", signal="errors", trigger=trigger)
-    assert plans.create_for(investigation_id=str(investigation.pk)) is None
+    assert acting.create_for(investigation_id=str(investigation.pk)) is None
     assert "no revision to go back to" in world.last_event().text
 
 
 def test_what_policy_escalates_is_left_to_people(world: World) -> None:
     world.policy(is_killed=True)
-    assert plans.create_for(investigation_id=str(world.investigated().pk)) is None
+    assert acting.create_for(investigation_id=str(world.investigated().pk)) is None
     assert "the kill switch is on" in world.last_event().text
 
 
 def test_a_workspace_may_narrow_the_catalogue(world: World) -> None:
     world.policy(allowed_actions=["scale"])
-    assert plans.create_for(investigation_id=str(world.investigated().pk)) is None
+    assert acting.create_for(investigation_id=str(world.investigated().pk)) is None
     assert "does not allow it" in world.last_event().text
 
 
 def test_nothing_measurable_means_no_plan(world: World) -> None:
     Anomaly.objects.all().delete()
-    assert plans.create_for(investigation_id=str(world.investigated().pk)) is None
+    assert acting.create_for(investigation_id=str(world.investigated().pk)) is None
     assert "no recovery could be proved" in world.last_event().text
 
 
@@ -155,7 +156,7 @@ def test_what_users_feel_is_what_must_recover(world: World) -> None:
 def test_more_traffic_alone_proves_nothing(world: World) -> None:
     world.detector.signal = "traffic"
     world.detector.save()
-    assert plans.create_for(investigation_id=str(world.investigated().pk)) is None
+    assert acting.create_for(investigation_id=str(world.investigated().pk)) is None
     assert "no recovery could be proved" in world.last_event().text
 
 
@@ -172,7 +173,7 @@ def test_an_alert_from_outside_is_proved_by_a_measured_onset(world: World) -> No
         connector=world.detector.connector, window_start=clock.now(), window_end=clock.now(),
         facts=[onset], custody="app_metric", hash="x",
     )  # fmt: skip
-    plan = plans.create_for(investigation_id=str(investigation.pk))
+    plan = acting.create_for(investigation_id=str(investigation.pk))
     assert plan is not None
     assert plan.prediction["signal"] == "latency"
     assert plan.prediction["threshold"] == pytest.approx(0.4)
@@ -188,7 +189,7 @@ def test_critical_callers_raise_the_risk(world: World) -> None:
 
 
 def test_low_confidence_at_medium_risk_is_left_to_people(world: World) -> None:
-    assert plans.create_for(investigation_id=str(world.investigated(confidence=0.3).pk)) is None
+    assert acting.create_for(investigation_id=str(world.investigated(confidence=0.3).pk)) is None
     assert "low confidence" in world.last_event().text
 
 
@@ -196,7 +197,7 @@ def test_a_revision_voids_what_was_asked_before(world: World) -> None:
     plan = world.planned()
     old = world.pending(plan)
     world.server.things["payments"].version = 3
-    anew = plans.revise(plan=plan, by=world.ana)
+    anew = world.answered(plans.revise(plan=plan, by=world.ana))
     old.refresh_from_db()
     assert old.state == Approval.State.VOID
     assert anew.plan_hash != plan.plan_hash
@@ -209,8 +210,7 @@ def test_a_discarded_plan_can_be_made_anew(world: World) -> None:
     plans.discard(plan=plan, by=world.ana, reason="later")
     world.incident.refresh_from_db()
     assert world.incident.state == State.NO_SAFE_ACTION
-    plans.revise(plan=plan, by=world.ana)
-    world.incident.refresh_from_db()
+    world.answered(plans.revise(plan=plan, by=world.ana))
     assert world.incident.state == State.AWAITING_APPROVAL
 
 
@@ -240,5 +240,5 @@ def test_flapping_is_noticed(world: World) -> None:
         world.hands.advance(minutes=30)
         Incident.objects.filter(pk=world.incident.pk).update(state=State.ANALYSING)
         world.incident.refresh_from_db()
-    assert plans.create_for(investigation_id=str(world.investigated().pk)) is None
+    assert acting.create_for(investigation_id=str(world.investigated().pk)) is None
     assert "twice within six hours" in world.last_event().text

@@ -25,7 +25,7 @@ from analysis.types import (
     Onset,
     State,
 )
-from remediation.commands import plan as plans
+from remediation.commands.acting import plan as plans
 from remediation.models import Plan
 from remediation.types import Decision
 from tests.integration.remediation.conftest import World

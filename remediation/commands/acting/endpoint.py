@@ -1,6 +1,7 @@
 """The way out to the targets: the executor of an endpoint, its secret read at the last moment."""
 
 from airra.env import EnvError, referenced_secret
+from airra.lib.roles import require_role
 from incidents.models import Workspace
 from remediation.execution.base import (
     Connection,
@@ -17,7 +18,11 @@ MAX_TIMEOUT_S = 20.0
 
 
 def executor_of(endpoint: ActionEndpoint) -> Executor:
-    """Raises `ExecutorError` when the endpoint is off or its secret is not to be had."""
+    """Raises `ExecutorError` when the endpoint is off or its secret is not to be had.
+
+    Raises `WrongRole` in a process that is not the executor: no target is asked from there.
+    """
+    require_role("act")
     if not endpoint.is_enabled:
         msg = f"the endpoint {endpoint.name} is switched off"
         raise ExecutorError(msg)

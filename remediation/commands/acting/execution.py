@@ -1,0 +1,203 @@
+"""Carrying out what was approved: at most once, whatever dies in between.
+
+The database decides and a job only wakes: each function may be called any number of times, by any
+number of workers, late or twice. The effect happens between two transactions and never in one.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+
+from airra.lib import clock
+from incidents.lifecycle import State
+from incidents.models import TimelineEvent
+from remediation.commands.acting.endpoint import executor_of
+from remediation.commands.assessment import freeze_of, policy_of
+from remediation.commands.consequence import advance, follow, version_left_by
+from remediation.commands.execution import facts_of, load, move
+from remediation.commands.proposal import planned_of
+from remediation.decision.catalog import spec_of
+from remediation.execution.base import Attempt, Effect, ExecutorError
+from remediation.execution.protocol import Event, Facts, next_state
+from remediation.models import Execution
+from remediation.types import Applied, ExecutionState, Mode, PlannedAction, Probe
+
+_S = ExecutionState
+_CLOCK_SKEW_S = 30.0
+_PROBE_FIRST_S, _PROBE_LAST_S = 5.0, 60.0
+_PROBE_ABSENT_S = 20.0  # it may still land
+_PROBES_BEFORE_A_PERSON = 6
+
+
+def run(*, execution_id: str) -> None:
+    """Claim, act once, record. Nothing happens when somebody else has claimed it already."""
+    execution = load(execution_id)
+    if execution is None or execution.state != _S.APPROVED or execution.mode != Mode.LIVE:
+        return
+    try:
+        executor = executor_of(execution.plan.endpoint)
+        planned = _to_apply(execution)
+    except (ExecutorError, ValueError) as error:
+        move(execution, Event.CANCEL, error=str(error))
+        return
+    attempt = _claim(execution, executor.guarantees.credential_life_s)
+    if attempt is not None:
+        reason = _why_not_send(execution)
+        if reason:
+            move(execution, Event.STOP, error=reason)
+        else:
+            _record(execution, executor.apply(planned, attempt))
+
+
+def probe(*, execution_id: str) -> None:
+    """Ask the target, read only, whether an attempt nobody knows about has happened."""
+    execution = load(execution_id)
+    now = clock.now()  # before the question: an answer tells of no later moment
+    if execution is None or execution.state != _S.UNKNOWN:
+        return
+    if execution.next_check_at and execution.next_check_at > now:
+        return
+    try:
+        executor = executor_of(execution.plan.endpoint)
+        told, answer = executor.probe(_to_apply(execution), _attempt_of(execution))
+    except (ExecutorError, ValueError):
+        told, answer = Probe.CANNOT_TELL, {}
+    event = {
+        Probe.APPLIED: Event.PROBE_APPLIED,
+        Probe.ABSENT: Event.PROBE_ABSENT,
+        Probe.CANNOT_TELL: Event.PROBE_SILENT,
+    }[told]
+    error = "the target says that it never happened" if told is Probe.ABSENT else ""
+    if not move(execution, event, at=now, error=error, answer=dict(answer)):
+        _ask_again(execution, told)
+
+
+@transaction.atomic(durable=True)
+def _claim(execution: Execution, credential_life_s: float) -> Attempt | None:
+    """Approved to intent in one UPDATE, which also demands the hash and an open kill switch.
+
+    Durable: the intent is committed before anything is sent. A target that is held by another
+    execution, by the database's word, leaves the row approved for the sweep. What was sent with a
+    credential of `credential_life_s` may land so long: until then absent is not absent.
+    """
+    now = clock.now()
+    execution.refresh_from_db()
+    facts = facts_of(execution, now)
+    to = next_state(ExecutionState(execution.state), Event.CLAIM, facts)
+    if to is None:
+        return None
+    if to is not _S.INTENT:
+        _refuse(execution, to, facts)
+        return None
+    lease_until = now + timedelta(seconds=spec_of(execution.plan.action).lease_s)
+    held = Execution.objects.filter(target_key=execution.target_key)
+    intent = {
+        "fence": (held.aggregate(top=Max("fence"))["top"] or 0) + 1,
+        "intent_at": now,
+        "lease_until": lease_until,
+        "quarantine_until": now + timedelta(seconds=credential_life_s + _CLOCK_SKEW_S),
+    }
+    try:
+        with transaction.atomic():
+            claimed = Execution.objects.filter(
+                pk=execution.pk,
+                state=_S.APPROVED,
+                mode=Mode.LIVE,
+                plan__plan_hash=execution.plan_hash,
+                approval__plan_hash=execution.plan_hash,
+                plan__incident__workspace__policy__is_killed=False,
+            ).update(state=_S.INTENT, **intent)
+    except IntegrityError:
+        return None
+    if claimed != 1:
+        return None
+    for name, value in {"state": _S.INTENT, **intent}.items():
+        setattr(execution, name, value)
+    follow(execution)
+    return _attempt_of(execution)
+
+
+def _attempt_of(execution: Execution) -> Attempt:
+    """The attempt its intent has fixed. Raises ValueError when there is no intent yet."""
+    if execution.intent_at is None or execution.lease_until is None:
+        msg = f"{execution} has no intent"
+        raise ValueError(msg)
+    return Attempt(
+        key=execution.idempotency_key,
+        fence=execution.fence,
+        issued_at=execution.intent_at.timestamp(),
+        deadline=execution.lease_until.timestamp(),
+    )
+
+
+def _refuse(execution: Execution, to: ExecutionState, facts: Facts) -> None:
+    """A claim that ends the execution, with the rule that said so."""
+    rules = (
+        (not facts.is_wanted, "nobody waits for it any more"),
+        (facts.is_stopped, "the kill switch or a freeze window is on"),
+        (facts.is_expired, "its approval has run out"),
+        (True, "the plan or the policy has changed since it was approved"),
+    )
+    reason = next(text for holds, text in rules if holds)
+    changed = Execution.objects.filter(pk=execution.pk, state=execution.state).update(
+        state=to, error=reason, finished_at=clock.now()
+    )
+    if changed == 1:
+        execution.state, execution.error = to, reason
+        follow(execution)
+
+
+def _to_apply(execution: Execution) -> PlannedAction:
+    """What to send. Raises ValueError when an undo has nothing to go by."""
+    planned = planned_of(execution.plan)
+    original = execution.undo_of
+    if original is None:
+        return planned
+    if planned.undo is None:
+        msg = "the plan has no undo"
+        raise ValueError(msg)
+    return replace(planned, request=planned.undo, target_version=version_left_by(original))
+
+
+def _why_not_send(execution: Execution) -> str:
+    """The last look before the effect; the executor itself looks at the lease."""
+    policy = policy_of(execution.plan.incident.workspace)
+    policy.refresh_from_db()
+    if policy.is_killed or freeze_of(policy, clock.now()):
+        return "the kill switch or a freeze window came on before anything was sent"
+    return ""
+
+
+def _record(execution: Execution, effect: Effect) -> None:
+    events = {Applied.APPLIED: Event.APPLIED, Applied.UNKNOWN: Event.NO_ANSWER}
+    event = events.get(effect.applied, Event.MOVED if effect.moved else Event.REFUSED)
+    move(execution, event, error=effect.error, answer=dict(effect.answer))
+
+
+def _ask_again(execution: Execution, told: Probe) -> None:
+    """When to ask next; after enough silence a person has to look."""
+    now = clock.now()
+    if told is Probe.ABSENT:
+        again = now + timedelta(seconds=_PROBE_ABSENT_S)
+        Execution.objects.filter(pk=execution.pk, state=_S.UNKNOWN).update(
+            next_check_at=min(again, execution.quarantine_until or again)
+        )
+        return
+    tries = int(execution.result.get("probes", 0)) + 1
+    delay = min(_PROBE_FIRST_S * 2**tries, _PROBE_LAST_S)
+    with transaction.atomic():
+        changed = Execution.objects.filter(
+            pk=execution.pk, state=_S.UNKNOWN, next_check_at=execution.next_check_at
+        ).update(
+            next_check_at=now + timedelta(seconds=delay),
+            result={**execution.result, "probes": tries},
+        )
+        if changed == 1 and tries == _PROBES_BEFORE_A_PERSON:
+            advance(
+                execution,
+                State.NO_SAFE_ACTION,
+                f"cannot learn whether “{execution.plan.title}” happened: a person must look",
+                TimelineEvent.Kind.PROBLEM,
+            )

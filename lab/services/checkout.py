@@ -4,6 +4,7 @@ from aiohttp import web
 
 from lab.jsontypes import JSON
 from lab.replica.runtime import Runtime
+from lab.traps import OLD_SCHEMA
 
 ORDER_WRITE_S = 0.33
 
@@ -11,6 +12,9 @@ ORDER_WRITE_S = 0.33
 def routes(runtime: Runtime) -> list[web.RouteDef]:
     async def place(request: web.Request) -> web.Response:
         order = await request.json()
+        if runtime.bundle.defect == OLD_SCHEMA:
+            msg = f"order {order['order']}: column orders.total_minor does not exist any more"
+            raise LookupError(msg)
         total = total_of(order, runtime.bundle.defect)
         await runtime.peers.call("inventory", "POST", "/reserve", order)
         charge = {"amount": total, "order": order["order"], "currency": order.get("currency")}

@@ -1,6 +1,7 @@
 """The lab's own routes: faults, status, change events and the metrics of the whole shop."""
 
 import time
+from dataclasses import asdict
 
 from aiohttp import web
 
@@ -37,6 +38,7 @@ class LabApi:
             web.get("/lab/faults/catalog", catalogue),
             web.post("/lab/faults", self._inject),
             web.post("/lab/heal", self._heal),
+            web.post("/lab/traps", self._trap),
             web.post("/lab/chaos", self._set_chaos),
         ]
 
@@ -74,6 +76,13 @@ class LabApi:
         if is_form:
             raise web.HTTPSeeOther("/")
         return web.json_response(injection.as_json(), status=201)
+
+    async def _trap(self, request: web.Request) -> web.Response:
+        try:
+            trap = self._injector.trap(str((await _json(request)).get("trap") or ""))
+        except CannotInject as exc:
+            return _error(422, str(exc))
+        return web.json_response(asdict(trap), status=201)
 
     async def _heal(self, request: web.Request) -> web.StreamResponse:
         await self._injector.heal()

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from lab.faults import CATALOGUE, Fault
@@ -14,6 +14,7 @@ from lab.supervisor.changes import rfc3339
 from lab.supervisor.fleet import Fleet
 from lab.supervisor.place import State
 from lab.supervisor.release import Revision, Service
+from lab.traps import OLD_SCHEMA, TRAPS, Trap
 
 SURGE_FACTOR: Final = 4.0
 DEPLOYER: Final = "deploy-pipeline"
@@ -76,15 +77,36 @@ class Injector:
         self.injections.append(injection)
         return injection
 
+    def trap(self, name: str) -> Trap:
+        """Set a trap. Raises CannotInject."""
+        trap = TRAPS.get(name)
+        if trap is None:
+            raise CannotInject(f"unknown trap {name!r}; one of {', '.join(TRAPS)}")
+        history = self._fleet.services[trap.service].history
+        history[:-1] = [replace(r, defect=r.defect or OLD_SCHEMA) for r in history[:-1]]
+        return trap
+
     async def heal(self) -> None:
         """Bring the whole shop back to what it was at its start."""
         broken = {i.service for i in self.injections if i.is_there()}
+        broken |= self._spring_traps()
         if self._bank_hangs:
             self._bank_hangs = False
             self._fleet.tell(self._fleet.services["bank"], {"op": "sabotage", "kind": "answer"})
         self._fleet.set_buyers(1.0)
         services = self._fleet.services.values()
         await asyncio.gather(*(self._reset(s, is_broken=s.name in broken) for s in services))
+
+    def _spring_traps(self) -> set[str]:
+        """Every release can read everything again; returns the services that run one of them."""
+        sprung = set()
+        for service in self._fleet.services.values():
+            if service.current.defect == OLD_SCHEMA:
+                sprung.add(service.name)
+            service.history[:] = [
+                replace(r, defect="") if r.defect == OLD_SCHEMA else r for r in service.history
+            ]
+        return sprung
 
     async def _reset(self, service: Service, *, is_broken: bool) -> None:
         async with service.lock:

@@ -22,7 +22,7 @@ from remediation.types import ExecutionState, Prediction, Verdict, Watched
 CHECK_EVERY_S = 8.0  # a little under the sweep's 10 s, so that every sweep finds the next one due
 _EARLY_S = 2.5  # so much before its interval is over a metric is due too
 _LOOK_BACK_S = 60.0
-_BEFORE_S = 30.0
+_BEFORE_S = 60.0
 _EVENTS = {
     Verdict.MATCH: Event.MATCH,
     Verdict.DEVIATION: Event.DEVIATION,

@@ -4,7 +4,7 @@ Pure. A departure is measured in margins beyond the line of health, so that metr
 units can be compared; a margin is what counts as worse for that metric.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from statistics import median
@@ -15,6 +15,8 @@ from remediation.types import Prediction, Schedule, Watched
 ALERT = "alert"  # the key of the alerting metric's readings
 _WORSE_SHARE = 0.25  # of the distance between the level before and the threshold
 _WORSE_LEVEL = 0.1  # and at least this share of the level itself
+_SWINGS = 2.0  # and as often as far as it swung by itself right before the effect
+_SWING_SHARE = 0.5  # but never more than this share of the distance, lest noise hide harm
 _CLEAR = 0.5  # of a guard's margin: up to here it is no worse
 _RECENT = 3
 GAP = 1.9  # intervals between two samples that still follow each other
@@ -63,7 +65,7 @@ class Line:
     good_until: float
     schedule: Schedule
     since: tuple[Sample, ...]
-    settled_from: float  # the end of the initial delay
+    effect_at: float
     was_well: bool = False  # the alerting metric had recovered before the effect
 
     @classmethod
@@ -80,11 +82,16 @@ class Line:
             health=prediction.threshold,
             baseline=baseline,
             level=baseline,
-            margin=max(_WORSE_SHARE * distance, _WORSE_LEVEL * abs(baseline), _LEAST),
+            margin=max(
+                _WORSE_SHARE * distance,
+                _WORSE_LEVEL * abs(baseline),
+                min(_SWINGS * _swing(before, is_up=is_up), _SWING_SHARE * distance),
+                _LEAST,
+            ),
             good_until=prediction.threshold,
             schedule=prediction.schedule,
             since=course.since,
-            settled_from=effect_at + prediction.schedule.initial_delay_s,
+            effect_at=effect_at,
             was_well=len(before) >= _RECENT
             and all(_beyond(v, prediction.threshold, is_up=is_up) <= 0 for v in before),
         )
@@ -106,8 +113,13 @@ class Line:
             good_until=baseline + (_CLEAR if is_up else -_CLEAR) * margin,
             schedule=watched.schedule,
             since=course.since,
-            settled_from=effect_at + watched.schedule.initial_delay_s,
+            effect_at=effect_at,
         )
+
+    @property
+    def settled_from(self) -> float:
+        """The end of the initial delay."""
+        return self.effect_at + self.schedule.initial_delay_s
 
     @property
     def settled(self) -> tuple[Sample, ...]:
@@ -156,36 +168,43 @@ def newest_level(line: Line) -> float | None:
     return median(values[-_RECENT:]) if values else None
 
 
-def failed(line: Line, *, worst_case: bool = False) -> bool:
-    """Harm: enough samples beyond the limit, in a row or in all, after the initial delay.
+def typical_level(line: Line) -> float | None:
+    """The median of all that was seen after the initial delay."""
+    values = [sample.value for sample in line.settled if sample.value is not None]
+    return median(values) if values else None
 
-    `worst_case` reads what is missing as beyond the limit too, a sample without data as well as
-    one that was never taken: whether it may have failed.
+
+def failed(line: Line, *, worst_case: bool = False) -> bool:
+    """Harm: enough samples beyond the limit, in a row or in all.
+
+    What begins within the initial delay counts only if it lasts beyond it. `worst_case` reads what
+    is missing as beyond the limit too, a sample without data as well as one that was never taken:
+    whether it may have failed.
     """
     run = longest = total = 0
-    at: float | None = None
-    for sample in line.settled:
-        mark = line.mark(sample.value)
-        if worst_case:
-            untaken = _untaken(line, at, sample.at)
-            run, total = run + untaken, total + untaken
-        is_worse = mark is Mark.WORSE or (worst_case and mark is Mark.NO_DATA)
-        longest, run = max(longest, run), run + 1 if is_worse else 0
-        longest, total, at = max(longest, run), total + is_worse, sample.at
+    for at, is_worse in _readings(line, worst_case=worst_case):
+        run = run + 1 if is_worse else 0
+        if at >= line.settled_from:
+            longest, total = max(longest, run), total + is_worse
     return longest >= line.schedule.failure_run or total > line.schedule.failure_limit
+
+
+def _readings(line: Line, *, worst_case: bool) -> Iterator[tuple[float, bool]]:
+    """When, and whether it was beyond the limit or, in the worst case, may have been."""
+    earlier = line.effect_at
+    for sample in line.since:
+        mark = line.mark(sample.value)
+        if worst_case and not follows(line, earlier, sample.at):
+            untaken = int((sample.at - earlier) / line.schedule.interval_s) - 1
+            step = (sample.at - earlier) / (untaken + 1)
+            yield from ((earlier + step * (i + 1), True) for i in range(untaken))
+        yield sample.at, mark is Mark.WORSE or (worst_case and mark is Mark.NO_DATA)
+        earlier = sample.at
 
 
 def follows(line: Line, earlier: float, later: float) -> bool:
     """Whether no sample is missing between these two moments."""
     return later - earlier <= GAP * line.schedule.interval_s
-
-
-def _untaken(line: Line, earlier: float | None, later: float) -> int:
-    before = line.settled_from if earlier is None else earlier
-    if earlier is not None and follows(line, before, later):
-        return 0
-    missing = int((later - before) / line.schedule.interval_s)
-    return max(missing - (earlier is not None), 0)
 
 
 def missing_run(line: Line) -> int:
@@ -201,6 +220,13 @@ def missing_run(line: Line) -> int:
 def _baseline(level: float, course: Course, *, is_up: bool) -> float:
     known: Sequence[float] = (level, median(course.before)) if course.before else (level,)
     return max(known) if is_up else min(known)
+
+
+def _swing(before: Sequence[float], *, is_up: bool) -> float:
+    """How far the worst value right before the effect is from the middle of them."""
+    if len(before) < _RECENT:
+        return 0.0
+    return abs((max(before) if is_up else min(before)) - median(before))
 
 
 def _beyond(value: float, line: float, *, is_up: bool) -> float:

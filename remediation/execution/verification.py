@@ -23,6 +23,7 @@ from remediation.execution.marks import (
     follows,
     missing_run,
     newest_level,
+    typical_level,
 )
 from remediation.types import Prediction, Verdict
 
@@ -207,10 +208,14 @@ class _Trial:
         lines = [self.alert, *self.guards]
 
         def departure(line: Line) -> float:
-            return line.departure(newest_level(line) if at_end else line.baseline)
+            return line.departure(self._level_after(line) if at_end else line.baseline)
 
         worst = max(lines, key=lambda line: (departure(line), line.key))
         return departure(worst), worst
+
+    def _level_after(self, line: Line) -> float | None:
+        """Where it stands; what never settled has no newest level that means anything."""
+        return newest_level(line) if self.held or not self.is_over else typical_level(line)
 
     def _held_but(self) -> tuple[Verdict, str]:
         """Why a metric that held is no match."""

@@ -40,6 +40,30 @@ def test_a_wrong_configuration_shows_and_a_rollback_ends_it() -> None:
     assert not [child for child in children if child.is_running()]
 
 
+def test_a_trap_turns_a_rollback_into_harm_until_it_is_undone() -> None:
+    failing = 'sum(rate(http_requests_total{service="checkout",code="500"}[6s])) or vector(0)'
+    asked = 'sum(rate(http_requests_total{service="checkout"}[6s]))'
+
+    back = {"action": "rollback", "service": "checkout", "params": {"to_revision": None}}
+
+    def share() -> float:
+        return (shop.value(failing) or 0) / (shop.value(asked) or 1)
+
+    with running_lab() as shop:
+        poll(lambda: shop.value(asked))
+        shop.post("/lab/faults", {"fault": "bad-deploy"})
+        poll(lambda: shop.service("checkout")["revision"] == 2)
+        assert shop.post("/lab/traps", {"trap": "earthquake"}).status == 422
+        assert shop.post("/lab/traps", {"trap": "one-way-release"}).status == 201
+        undo = shop.act(back).json["undo"]
+        poll(lambda: share() > 0.9)
+        shop.act(undo)
+        poll(lambda: 0.1 < share() < 0.8)
+        shop.post("/lab/heal", {})
+        poll(lambda: share() == 0)
+        assert shop.service("checkout")["version"] == "2.7.3"
+
+
 def test_unknown_faults_and_places_are_refused(shop: RunningLab) -> None:
     assert shop.post("/lab/faults", {"fault": "earthquake"}).status == 422
     refused = shop.post("/lab/faults", {"fault": "full-disk", "service": "bank"})

@@ -71,9 +71,11 @@ def verdict(values: Values, p: Prediction = UP, **said: Any) -> Verdict | None:
         ([0.05, 0.05, 0.05, None, 0.05], None),
         ([0.05, 0.05, 0.05, 0.3, 0.05, 0.05, 0.05], None),
         ([0.5] * 6, None),
-        ([0.5, 0.9, 0.9, 0.9], None),
-        ([0.5, 0.9, 0.9, 0.9, 0.9], Verdict.DEVIATION),
-        ([0.9, 0.9, 0.9, 0.9, 0.9], Verdict.DEVIATION),
+        ([0.9, 0.9], None),
+        ([0.9, 0.9, 0.5, 0.5], None),
+        ([0.9, 0.9, 0.9], Verdict.DEVIATION),
+        ([0.5, 0.9, 0.9], None),
+        ([0.5, 0.9, 0.9, 0.9], Verdict.DEVIATION),
         ([0.5, 0.5, 0.9, 0.5, 0.9, 0.9], None),
         ([0.5, 0.5, 0.9, 0.9, None, 0.9], None),
         ([0.5, 0.5] + [0.9, 0.5] * 5, None),
@@ -122,6 +124,15 @@ def test_trouble_that_grew_before_the_effect_is_not_its_doing(
     assert Line.of_alert(UP, Course(before), 0.0).limit == pytest.approx(limit)
 
 
+@pytest.mark.parametrize(
+    ("before", "limit"), [((0.45, 0.5, 0.58), 0.66), ((0.0, 0.5, 1.0, 0.5, 0.9), 0.7)]
+)
+def test_what_swings_by_itself_must_swing_further_to_be_harm(
+    before: tuple[float, ...], limit: float
+) -> None:
+    assert Line.of_alert(UP, Course(before), 0.0).limit == pytest.approx(limit)
+
+
 def test_harm_seen_in_the_first_sample_does_not_raise_its_own_limit() -> None:
     assert verdict([0.9] * 5, before=(0.5, 0.5, 0.5)) is Verdict.DEVIATION
 
@@ -139,7 +150,7 @@ def test_good_samples_with_a_hole_between_them_are_not_in_a_row() -> None:
 
 
 def test_more_in_all_than_the_severity_before_is_harm_though_no_limit_was_passed_for_long() -> None:
-    wavering = [0.5, 0.5, 0.62, 0.58] + [0.58, 0.58, 0.55] * 5
+    wavering = [0.5, 0.5, 0.62, 0.58] + [0.58, 0.57, 0.55] * 5
     found = judged(wavering, now=180.0)
     assert found is not None
     assert found.verdict is Verdict.DEVIATION

@@ -91,7 +91,7 @@ def test_a_match_says_what_else_was_looked_at(shop: World) -> None:
     assert "3 guards no worse; 2 untouched services did not move" in execution.verdict_reason
     assert execution.verdict_numbers["severity"]["before"] > 0
     stored = execution.readings["latency of checkout"]
-    assert stored["before"] == [0.2] * 7
+    assert stored["before"] == [0.2] * 13
     assert [mark for _, _, mark in stored["since"]] == ["good"] * len(execution.samples)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max
+from django.db.models import F, Max, QuerySet
 
 from airra.lib import clock
 from incidents.lifecycle import State
@@ -17,11 +17,11 @@ from remediation.commands.acting.endpoint import executor_of
 from remediation.commands.assessment import freeze_of, policy_of
 from remediation.commands.consequence import advance, follow, version_left_by
 from remediation.commands.execution import facts_of, load, move
-from remediation.commands.proposal import planned_of
+from remediation.commands.proposal import hash_of, planned_of
 from remediation.decision.catalog import spec_of
 from remediation.execution.base import Attempt, Effect, ExecutorError
 from remediation.execution.protocol import Event, Facts, next_state
-from remediation.models import Execution
+from remediation.models import Approval, Execution, Plan
 from remediation.types import Applied, ExecutionState, Mode, PlannedAction, Probe
 
 _S = ExecutionState
@@ -38,11 +38,11 @@ def run(*, execution_id: str) -> None:
         return
     try:
         executor = executor_of(execution.plan.endpoint)
-        planned = _to_apply(execution)
+        planned, read = _to_apply(execution), hash_of(execution.plan)
     except (ExecutorError, ValueError) as error:
         move(execution, Event.CANCEL, error=str(error))
         return
-    attempt = _claim(execution, executor.guarantees.credential_life_s)
+    attempt = _claim(execution, read, executor.guarantees.credential_life_s)
     if attempt is not None:
         reason = _why_not_send(execution)
         if reason:
@@ -75,8 +75,11 @@ def probe(*, execution_id: str) -> None:
 
 
 @transaction.atomic(durable=True)
-def _claim(execution: Execution, credential_life_s: float) -> Attempt | None:
-    """Approved to intent in one UPDATE, which also demands the hash and an open kill switch.
+def _claim(execution: Execution, read: str, credential_life_s: float) -> Attempt | None:
+    """Approved to intent in one UPDATE, which also demands hash, policy and an open kill switch.
+
+    `read` is the hash of the plan as it will be sent: it may have been edited, read, and edited
+    back, and then the row alone would not tell.
 
     Durable: the intent is committed before anything is sent. A target that is held by another
     execution, by the database's word, leaves the row approved for the sweep. What was sent with a
@@ -85,6 +88,7 @@ def _claim(execution: Execution, credential_life_s: float) -> Attempt | None:
     now = clock.now()
     execution.refresh_from_db()
     facts = facts_of(execution, now)
+    facts = replace(facts, hash_matches=facts.hash_matches and read == execution.plan_hash)
     to = next_state(ExecutionState(execution.state), Event.CLAIM, facts)
     if to is None:
         return None
@@ -101,14 +105,7 @@ def _claim(execution: Execution, credential_life_s: float) -> Attempt | None:
     }
     try:
         with transaction.atomic():
-            claimed = Execution.objects.filter(
-                pk=execution.pk,
-                state=_S.APPROVED,
-                mode=Mode.LIVE,
-                plan__plan_hash=execution.plan_hash,
-                approval__plan_hash=execution.plan_hash,
-                plan__incident__workspace__policy__is_killed=False,
-            ).update(state=_S.INTENT, **intent)
+            claimed = _claimable(execution).update(state=_S.INTENT, **intent)
     except IntegrityError:
         return None
     if claimed != 1:
@@ -117,6 +114,27 @@ def _claim(execution: Execution, credential_life_s: float) -> Attempt | None:
         setattr(execution, name, value)
     follow(execution)
     return _attempt_of(execution)
+
+
+def _claimable(execution: Execution) -> QuerySet[Execution]:
+    """The row, as long as it may be claimed.
+
+    Its own columns are compared in the UPDATE itself. Conditions across relations would make
+    Django select the row in a subquery, which PostgreSQL does not ask again after it has waited
+    for another claim of the same row: both would win.
+    """
+    plans = Plan.objects.filter(
+        plan_hash=execution.plan_hash, incident__workspace__policy__is_killed=False
+    )
+    if execution.kind == Execution.Kind.APPLY:
+        plans = plans.filter(incident__workspace__policy__version=F("policy_version"))
+    return Execution.objects.filter(
+        pk=execution.pk,
+        state=_S.APPROVED,
+        mode=Mode.LIVE,
+        plan__in=plans,
+        approval__in=Approval.objects.filter(plan_hash=execution.plan_hash),
+    )
 
 
 def _attempt_of(execution: Execution) -> Attempt:

@@ -224,8 +224,8 @@ def test_the_kill_switch_is_looked_at_again_after_the_claim(
     execution = world.approved()
     really = executions._claim
 
-    def claim_then_kill(claimed: Execution, life_s: float) -> object:
-        attempt = really(claimed, life_s)
+    def claim_then_kill(*told: Any) -> object:
+        attempt = really(*told)
         world.policy(is_killed=True)
         return attempt
 

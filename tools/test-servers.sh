@@ -9,7 +9,7 @@ redis=${AIRRA_TEST_REDIS:-redis://127.0.0.1:6379}
 python=.venv/bin/python
 
 tools/debian.sh prometheus=prometheus prometheus-alertmanager=prometheus-alertmanager \
-  prometheus-node-exporter=prometheus-node-exporter
+  prometheus-node-exporter=prometheus-node-exporter haproxy=haproxy /usr/sbin/sshd=openssh-server
 
 up() { "$python" - "$@" <<'PY'
 import sys

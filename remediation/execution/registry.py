@@ -8,20 +8,20 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from remediation.execution.base import Connection, Executor, Guarantees
+from remediation.execution.options import BadOptions, checked
 from remediation.types import ExecutorKind
+
+__all__ = ["KINDS", "BadOptions", "checked_options", "executor", "guarantees"]
 
 _MODULES = {
     ExecutorKind.WEBHOOK: "webhook",
     ExecutorKind.KUBERNETES: "kubernetes",
+    ExecutorKind.POSTGRES: "postgres",
 }
 KINDS = tuple(_MODULES)
-
-
-class BadOptions(ValueError):
-    """Not what this kind of endpoint takes; the message names the field."""
 
 
 def _module(kind: ExecutorKind) -> Any:
@@ -43,10 +43,4 @@ def guarantees(kind: ExecutorKind) -> Guarantees:
 def checked_options(kind: ExecutorKind, options: Mapping[str, Any]) -> dict[str, Any]:
     """The options as they are stored. Raises `BadOptions`."""
     model: type[BaseModel] = _module(kind).Options
-    try:
-        return model.model_validate(dict(options)).model_dump(mode="json", exclude_defaults=True)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "options"
-        msg = f"{where}: {first['msg']}"
-        raise BadOptions(msg) from error
+    return checked(model, options)

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from airra.lib import clock
 from airra.lib.http import Answer, HttpClient, HttpError, sign
 from airra.lib.ids import uuid7
+from remediation.execution import options
 from remediation.execution.base import (
     CREDENTIAL_LIFE_S,
     Attempt,
@@ -108,10 +109,7 @@ class _ServiceAnswer(_Wire):
 W = TypeVar("W", bound=_Wire)
 
 
-class Options(BaseModel):
-    """Nothing to set: the address says it all."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+Options = options.Webhook
 
 
 def connect(connection: Connection) -> "WebhookExecutor":

@@ -7,6 +7,7 @@ import pytest
 
 from tests.contract.executors.rig import Rig
 from tests.contract.executors.rig_kubernetes import FakeKubernetes, FakeKubernetesWithTokens
+from tests.contract.executors.rig_postgres import RealPostgres
 from tests.contract.executors.rig_webhook import FakeWebhook, LabWebhook
 
 
@@ -21,6 +22,7 @@ RIGS: dict[str, Case] = {
     "webhook-lab": Case(LabWebhook, (pytest.mark.slow,)),
     "kubernetes-fake": Case(FakeKubernetes),
     "kubernetes-fake-tokens": Case(FakeKubernetesWithTokens),
+    "postgres": Case(RealPostgres, (pytest.mark.live,)),
 }
 
 

@@ -1,7 +1,7 @@
 """Jobs of incidents: ids in, one command called, safe to run twice."""
 
 from airra.lib.jobs import Job, job
-from incidents.commands import delivery
+from incidents.commands import audit_keeping, delivery
 
 
 @job(Job.PROCESS_DELIVERY)
@@ -12,3 +12,9 @@ def process_delivery(*, delivery_id: str) -> None:
 @job(Job.SWEEP_INCIDENTS)
 def sweep() -> None:
     delivery.sweep()
+    audit_keeping.tend()
+
+
+@job(Job.VERIFY_AUDIT, queue="slow")
+def verify_audit() -> None:
+    audit_keeping.check_now()

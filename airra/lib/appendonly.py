@@ -1,6 +1,10 @@
 """Database triggers that keep a table append-only, the same on SQLite and PostgreSQL."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from django.db import migrations
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 _SQLITE = """
@@ -47,3 +51,19 @@ def append_only(table: str, *, again: bool = False) -> migrations.RunPython:
             editor.execute(f"DROP TRIGGER IF EXISTS {table}_no_{verb}{suffix}", params=None)
 
     return migrations.RunPython(create, migrations.RunPython.noop if again else drop)
+
+
+@contextmanager
+def changeable(table: str, connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Within the block, rows of `table` may be changed; after it they may not be again.
+
+    Call inside a transaction, before other writes to the table: a block that fails leaves the
+    trigger as it was, since both databases take changes of triggers back too.
+    """
+    is_sqlite = connection.vendor == "sqlite"
+    suffix = "" if is_sqlite else f" ON {table}"
+    create = (_SQLITE if is_sqlite else _POSTGRES).format(table=table, verb="update", VERB="UPDATE")
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TRIGGER IF EXISTS {table}_no_update{suffix}")
+        yield
+        cursor.execute(create)

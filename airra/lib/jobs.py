@@ -21,6 +21,7 @@ log = structlog.get_logger(__name__)
 
 class Job(StrEnum):
     PROCESS_DELIVERY = "incidents.process_delivery"
+    VERIFY_AUDIT = "incidents.verify_audit"
     SCAN = "analysis.scan"
     WATCH = "analysis.watch"
     LEARN_TOPOLOGY = "analysis.learn_topology"

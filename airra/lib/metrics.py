@@ -23,3 +23,12 @@ MODEL_DOLLARS = Counter("airra_model_dollars_total", "US dollars models cost.", 
 APPROVALS = Counter("airra_approvals_total", "Approvals decided.", ["decision"])
 EXECUTIONS = Counter("airra_executions_total", "Executions that ended.", ["action", "state"])
 HEARTBEAT = Gauge("airra_heartbeat_timestamp_seconds", "When the last sweep ran.", ["app"])
+AUDIT_BROKEN = Gauge("airra_audit_broken", "1 when the last check of the audit chain failed.")
+AUDIT_VERIFIED = Gauge("airra_audit_verified_row", "The last row the last check found intact.")
+AUDIT_CHECKPOINT = Gauge("airra_audit_checkpoint_row", "The row of the newest checkpoint.")
+AUDIT_EXPORT_FAILURES = Counter(
+    "airra_audit_export_failures_total", "Checkpoints that could not be signed or exported."
+)
+AUDIT_UNWRITABLE = Counter(
+    "airra_audit_unwritable_total", "What was not done because its audit row could not be written."
+)

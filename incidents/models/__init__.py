@@ -2,7 +2,15 @@
 
 from incidents.models.access import ApiToken, SavedView
 from incidents.models.alert import Alert, Delivery, Integration
-from incidents.models.incident import AppendOnlyQuerySet, AuditEvent, Incident, TimelineEvent
+from incidents.models.audit import (
+    AppendOnlyQuerySet,
+    AuditCheckpoint,
+    AuditEvent,
+    AuditHead,
+    AuditLink,
+    AuditVerification,
+)
+from incidents.models.incident import Incident, TimelineEvent
 from incidents.models.service import DependencySighting, Service, ServiceDependency
 from incidents.models.workspace import DEFAULT_WORKSPACE, Membership, Workspace
 
@@ -11,7 +19,11 @@ __all__ = [
     "Alert",
     "ApiToken",
     "AppendOnlyQuerySet",
+    "AuditCheckpoint",
     "AuditEvent",
+    "AuditHead",
+    "AuditLink",
+    "AuditVerification",
     "Delivery",
     "DependencySighting",
     "Incident",

@@ -1,6 +1,6 @@
-"""The incident, and the two records every change to it leaves behind."""
+"""The incident, and the story that every change to it leaves behind."""
 
-from typing import Any, Self
+from typing import Self
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -117,16 +117,6 @@ class Incident(models.Model):
         return self.state in LIVE_STATES
 
 
-class AppendOnlyQuerySet(models.QuerySet[Any]):
-    def update(self, **_: Any) -> int:
-        msg = "append-only: rows of this table are never changed"
-        raise TypeError(msg)
-
-    def delete(self) -> tuple[int, dict[str, int]]:
-        msg = "append-only: rows of this table are never deleted"
-        raise TypeError(msg)
-
-
 class TimelineEvent(models.Model):
     """What happened, for people. `at` is when it happened, `recorded_at` when we learnt it."""
 
@@ -169,29 +159,3 @@ class TimelineEvent(models.Model):
 
     def __str__(self) -> str:
         return self.text
-
-
-class AuditEvent(models.Model):
-    """Who did what to what. No foreign keys, so the record never depends on live rows."""
-
-    at = models.DateTimeField(default=clock.now, editable=False)
-    workspace_id = models.UUIDField(null=True, db_index=True)
-    actor_id = models.CharField(max_length=40, blank=True)
-    actor = models.CharField(max_length=150)
-    kind = models.CharField(max_length=60, db_index=True)
-    target_type = models.CharField(max_length=40)
-    target_id = models.CharField(max_length=40, db_index=True)
-    target = models.CharField(max_length=200)
-    before = models.JSONField(default=dict)
-    after = models.JSONField(default=dict)
-    reason = models.TextField(blank=True)
-    origin = models.CharField(max_length=60, blank=True, help_text="Address or process.")
-    request_id = models.CharField(max_length=40, blank=True)
-
-    objects = AppendOnlyQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["-id"]
-
-    def __str__(self) -> str:
-        return f"{self.actor}: {self.kind} {self.target}"

@@ -50,6 +50,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "airra.pages.unwritten.UnwrittenMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
@@ -198,3 +199,8 @@ MODEL_MAX_TURNS = env.integer("AIRRA_MODEL_MAX_TURNS", 30)
 MODEL_WALL_S = env.integer("AIRRA_MODEL_WALL_S", 480)
 MODEL_PAYLOAD_DAYS = env.integer("AIRRA_MODEL_PAYLOAD_DAYS", 30)
 PAYLOAD_KEY = env.secret("AIRRA_PAYLOAD_KEY", "")
+AUDIT_KEY = env.secret("AIRRA_AUDIT_KEY", "")
+# Public keys of earlier checkpoints, after AIRRA_AUDIT_KEY was changed.
+AUDIT_OLD_KEYS = env.words("AIRRA_AUDIT_OLD_KEYS")
+AUDIT_EXPORT_DIR = env.text("AIRRA_AUDIT_EXPORT_DIR", "")
+AUDIT_EXPORT_URL = env.text("AIRRA_AUDIT_EXPORT_URL", "")

@@ -11,6 +11,7 @@ from django.contrib.admin.widgets import AdminSplitDateTime
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, User
 from django.contrib.auth.views import redirect_to_login
+from django.db import transaction
 from django.db.models import DateTimeField, ForeignKey, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 
@@ -124,6 +125,7 @@ class Administered(BaseAdmin):
             return UUID(str(obj.workspace_id))
         return administered(request.user).order_by("name").values_list("pk", flat=True).first()
 
+    @transaction.atomic  # Django's own "delete selected" brings no transaction
     def delete_model(self, request: HttpRequest, obj: Model) -> None:
         audit.record(
             f"{obj._meta.model_name}.deleted",

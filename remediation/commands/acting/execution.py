@@ -7,10 +7,11 @@ number of workers, late or twice. The effect happens between two transactions an
 from dataclasses import replace
 from datetime import timedelta
 
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import F, Max, QuerySet
 
 from airra.lib import clock
+from incidents.commands import audit
 from incidents.lifecycle import State
 from incidents.models import TimelineEvent
 from remediation.commands.acting.endpoint import executor_of
@@ -42,7 +43,7 @@ def run(*, execution_id: str) -> None:
     except (ExecutorError, ValueError) as error:
         move(execution, Event.CANCEL, error=str(error))
         return
-    attempt = _claim(execution, read, executor.guarantees.credential_life_s)
+    attempt = _claim_or_say_why(execution, read, executor.guarantees.credential_life_s)
     if attempt is not None:
         reason = _why_not_send(execution)
         if reason:
@@ -74,6 +75,17 @@ def probe(*, execution_id: str) -> None:
         _ask_again(execution, told)
 
 
+def _claim_or_say_why(execution: Execution, read: str, credential_life_s: float) -> Attempt | None:
+    """A claim that cannot be written into the audit record is none; its page tells people so."""
+    try:
+        return _claim(execution, read, credential_life_s)
+    except DatabaseError as error:
+        if audit.is_unwritable(error):
+            row = Execution.objects.filter(pk=execution.pk, state=_S.APPROVED)
+            audit.note_unwritable(error, note=lambda why: row.update(error=why))
+        raise
+
+
 @transaction.atomic(durable=True)
 def _claim(execution: Execution, read: str, credential_life_s: float) -> Attempt | None:
     """Approved to intent in one UPDATE, which also demands hash, policy and an open kill switch.
@@ -98,6 +110,7 @@ def _claim(execution: Execution, read: str, credential_life_s: float) -> Attempt
     lease_until = now + timedelta(seconds=spec_of(execution.plan.action).lease_s)
     held = Execution.objects.filter(target_key=execution.target_key)
     intent = {
+        "error": "",  # of an earlier try that could not be recorded
         "fence": (held.aggregate(top=Max("fence"))["top"] or 0) + 1,
         "intent_at": now,
         "lease_until": lease_until,

@@ -117,7 +117,9 @@ def _not_now(_: HttpRequest, error: Exception) -> HttpResponse:
 
 @api.exception_handler(Refused)
 def _refused(_: HttpRequest, error: Refused) -> HttpResponse:
-    status = {"separation": 403, "reason": 422}.get(error.rule, 409)
+    status = {"separation": 403, "step_up": 403, "reason": 422, "too_many": 429}.get(
+        error.rule, 409
+    )
     return problem(status, str(error), rule=error.rule)
 
 

@@ -54,6 +54,14 @@ class Mode(StrEnum):
     LIVE = "live"
 
 
+class Factor(StrEnum):
+    """How sure it is that a decision comes from the person it names."""
+
+    SESSION = "session"  # signed in
+    STEP_UP = "step_up"  # signed in, and the password again within five minutes
+    TOKEN = "token"  # noqa: S105 - a bearer token of the API: whoever holds it
+
+
 class Reversibility(StrEnum):
     EXACT_UNDO = "exact_undo"
     SELF_HEALING = "self_healing"

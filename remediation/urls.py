@@ -2,13 +2,22 @@
 
 from django.urls import path
 
-from remediation.views import approvals, plan
+from remediation.views import approvals, delegations, plan
 
 app_name = "remediation"
 urlpatterns = [
     path("approvals/", approvals.queue, name="approvals"),
     path("approvals/live/", approvals.queue_live, name="approvals-live"),
+    path("approvals/fatigue/", approvals.how_it_goes, name="fatigue"),
+    path("approvals/delegations/", delegations.delegations, name="delegations"),
+    path(
+        "approvals/delegations/<uuid:delegation_id>/end/",
+        delegations.end_delegation,
+        name="end-delegation",
+    ),
+    path("approvals/link/<str:token>/", approvals.by_link, name="approval-link"),
     path("approvals/<uuid:approval_id>/", approvals.approval, name="approval"),
+    path("approvals/<uuid:approval_id>/standing/", approvals.standing, name="standing"),
     path("approvals/<uuid:approval_id>/decision/", approvals.decision, name="decision"),
     path("plans/<uuid:plan_id>/revise/", plan.revise, name="revise"),
     path("incidents/<str:key>/act/", plan.request_action, name="request-action"),

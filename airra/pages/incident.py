@@ -21,6 +21,7 @@ from incidents.queries import incident_detail, timeline, topology
 from incidents.queries.access import visible_incident
 from incidents.views.forms import NoteForm
 from remediation.queries import plan as plans
+from remediation.queries.say import say_of
 
 # Where a person may ask for an action: nothing else is being decided or done.
 MAY_REQUEST = (State.ANALYSING, State.NO_SAFE_ACTION)
@@ -90,7 +91,7 @@ def _context(request: HttpRequest, look: Look) -> dict[str, Any]:
         "panel": panel,
         "is_awaited": hypotheses.is_awaited(incident) and not is_about_a_source(incident),
         "plan": plan,
-        "say": plan.approval and plans.say_of(plan.approval, request.user, permissions),
+        "say": plan.approval and say_of(plan.approval, request.user, permissions),
         "rows": rows,
         "refusals": _refusals(rows),
         "may_request_action": may_respond

@@ -219,6 +219,12 @@ def panel_of(runs: Sequence[Investigation]) -> Panel:
     )
 
 
+def row_of(hypothesis: Hypothesis) -> HypothesisRow:
+    """One rival with what speaks for it and against it. One query, and one for its run."""
+    _, claims = _ledger_with_claims(hypothesis.investigation)
+    return HypothesisRow(hypothesis, claims.get(hypothesis.pk, []))
+
+
 def _attempts(run: Investigation) -> QuerySet[Evidence, dict[str, Any]]:
     """The ledger of the newest attempt, each row once for every claim that cites it."""
     return Evidence.objects.filter(

@@ -12,6 +12,7 @@ from remediation.api.schemas import (
     ApprovalList,
     ApprovalOut,
     ApproveIn,
+    ChangesIn,
     DecisionOut,
     ExecutionOut,
     PlanOut,
@@ -21,12 +22,14 @@ from remediation.api.schemas import (
 from remediation.commands import approval as commands
 from remediation.commands import execution as executions
 from remediation.commands.refusal import Refused
+from remediation.commands.vote import Stand
 from remediation.models import Approval, Execution, Plan, PlanRequest
 from remediation.queries import api
-from remediation.types import Mode
+from remediation.types import Factor, Mode
 
 approvals = Router(tags=["approvals"])
 actions = Router(tags=["actions"])
+_TOKEN = Stand(Factor.TOKEN)
 
 
 @approvals.get("/pending", response=ApprovalList, summary="What waits for a decision")
@@ -54,10 +57,11 @@ def approve(
     found = api.approval(workspace_of(request), approval_id)
     _is_oneself(request, given.approved_by, "approved_by")
     said: dict[str, Any] = {"approval": found, "execution": None, "request": None}
+    by, stand = caller(request), Stand(Factor.TOKEN, saw_hash=given.plan_hash)
     if given.execution_mode is Mode.DRY_RUN:
-        said["request"] = commands.try_out(approval=found, by=caller(request), reason=given.comment)
+        said["request"] = commands.try_out(approval=found, by=by, reason=given.comment, stand=stand)
         return Status(202, said)
-    said["execution"] = commands.approve(approval=found, by=caller(request), reason=given.comment)
+    said["execution"] = commands.approve(approval=found, by=by, reason=given.comment, stand=stand)
     return said | {"approval": api.approval(workspace_of(request), approval_id)}
 
 
@@ -66,7 +70,16 @@ def reject(request: HttpRequest, approval_id: UUID, given: RejectIn) -> dict[str
     found = api.approval(workspace_of(request), approval_id)
     if given.rejected_by:
         _is_oneself(request, given.rejected_by, "rejected_by")
-    commands.reject(approval=found, by=caller(request), reason=given.comment)
+    commands.reject(approval=found, by=caller(request), reason=given.comment, stand=_TOKEN)
+    decided = api.approval(workspace_of(request), approval_id)
+    return {"approval": decided, "execution": None, "request": None}
+
+
+@approvals.post("/{approval_id}/request-changes", response=DecisionOut, summary="Send it back")
+def request_changes(request: HttpRequest, approval_id: UUID, given: ChangesIn) -> dict[str, Any]:
+    """The plan goes back to who responds, with the note; it may be planned again."""
+    found = api.approval(workspace_of(request), approval_id)
+    commands.ask_for_changes(approval=found, by=caller(request), reason=given.comment, stand=_TOKEN)
     decided = api.approval(workspace_of(request), approval_id)
     return {"approval": decided, "execution": None, "request": None}
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from ninja import Field, Schema
 
 from incidents.api.schemas import Text
-from remediation.models import Approval, Execution, Plan, PlanRequest
+from remediation.models import Approval, Execution, Plan, PlanRequest, Vote
 from remediation.types import Mode
 
 
@@ -64,6 +64,26 @@ class PlanOut(Schema):
         return list(plan.executions.all())
 
 
+class VoteOut(Schema):
+    """One person's answer."""
+
+    by: str
+    by_right_of: str = Field(description="Another name where the right to decide was lent.")
+    decision: str
+    mode: str
+    comment: str
+    factor: str = Field(description="`session`, `step_up` (the password once more) or `token`.")
+    at: datetime
+
+    @staticmethod
+    def resolve_by(vote: Vote) -> str:
+        return vote.by.get_username()
+
+    @staticmethod
+    def resolve_by_right_of(vote: Vote) -> str:
+        return vote.voice.get_username()
+
+
 class ApprovalOut(Schema):
     id: UUID
     incident: str
@@ -80,6 +100,12 @@ class ApprovalOut(Schema):
     expires_at: datetime
     decided_by: str | None
     decided_at: datetime | None
+    void_reason: str = Field(description="Why nobody can decide on it any more.")
+    votes: list[VoteOut]
+
+    @staticmethod
+    def resolve_votes(approval: Approval) -> list[Vote]:
+        return list(approval.votes.all())
 
     @staticmethod
     def resolve_incident(approval: Approval) -> str:
@@ -123,11 +149,16 @@ class ApproveIn(Schema):
     approved_by: str = Field(description="The user name of the token's own user.")
     execution_mode: Mode = Field(description="`dry_run` changes nothing; `live` does.")
     comment: Text = Field("", max_length=1000, description="Needed for high risk.")
+    plan_hash: str = Field("", max_length=64, description="What you looked at, if you say so.")
 
 
 class RejectIn(Schema):
     rejected_by: str = Field("", description="The user name of the token's own user.")
     comment: Text = Field(min_length=1, max_length=1000)
+
+
+class ChangesIn(Schema):
+    comment: Text = Field(min_length=1, max_length=1000, description="What has to change.")
 
 
 class PlanRequestOut(Schema):

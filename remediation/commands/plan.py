@@ -39,7 +39,7 @@ def replace_with(*, plan: Plan, proposal: Proposal, by: User | None) -> Plan:
     """Discard one plan for another that is already dry-run, in one transaction."""
     if plan.state == Plan.State.PROPOSED:
         compare_and_set(plan, "state", expect=Plan.State.PROPOSED, to=Plan.State.DISCARDED)
-    void_approvals(plan)
+    void_approvals(plan, why="a fresh dry run has replaced the one it was about")
     audit.record("plan.revised", target=plan, by=by, before={"hash": plan.plan_hash})
     return adopt(proposal)
 
@@ -55,7 +55,7 @@ def discard(*, plan: Plan, by: User, reason: str = "") -> Plan:
 def retire(plan: Plan, *, text: str, by: User | None = None, reason: str = "") -> None:
     """Proposed to discarded, approvals void, and the incident, if it waited for it, to people."""
     compare_and_set(plan, "state", expect=Plan.State.PROPOSED, to=Plan.State.DISCARDED)
-    void_approvals(plan)
+    void_approvals(plan, why=f"{text}: {reason}" if reason else text)
     audit.record("plan.discarded", target=plan, by=by, reason=reason)
     incident = Incident.objects.get(pk=plan.incident_id)
     if incident.state == State.AWAITING_APPROVAL:
@@ -65,15 +65,18 @@ def retire(plan: Plan, *, text: str, by: User | None = None, reason: str = "") -
         )
 
 
-def void_approvals(plan: Plan) -> None:
-    plan.approvals.filter(state=Approval.State.PENDING).update(state=Approval.State.VOID)
+def void_approvals(plan: Plan, *, why: str) -> None:
+    """End what still waits for an answer about this plan; the row says why."""
+    waiting = plan.approvals.filter(state=Approval.State.PENDING)
+    if waiting.update(state=Approval.State.VOID, void_reason=why[:300]):
+        audit.record("approval.void", target=plan, before={"hash": plan.plan_hash}, reason=why)
 
 
 def supersede(incident: Incident) -> None:
     """What an earlier investigation proposed is void once a newer one has settled."""
     for old in Plan.objects.filter(incident=incident, state=Plan.State.PROPOSED):
         compare_and_set(old, "state", expect=Plan.State.PROPOSED, to=Plan.State.DISCARDED)
-        void_approvals(old)
+        void_approvals(old, why="a newer investigation has settled")
         audit.record("plan.discarded", target=old, reason="a newer investigation has settled")
 
 

@@ -23,6 +23,7 @@ def sweep(now: datetime | None = None) -> None:
     """One pass. Everything in it is idempotent; two passes at once do no harm."""
     now = now or clock.now()
     approval.expire(now)
+    approval.void_changed()
     request.give_up(now)
     _let_go()
     _declare_unknown(now)

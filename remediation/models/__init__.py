@@ -1,6 +1,7 @@
 """The record of what was decided and what was done."""
 
-from remediation.models.approval import Approval
+from remediation.models.approval import Approval, Vote
+from remediation.models.authority import Delegation, PasswordCheck
 from remediation.models.catalogue import ActionLimit
 from remediation.models.execution import Execution
 from remediation.models.plan import Plan
@@ -11,9 +12,12 @@ __all__ = [
     "ActionEndpoint",
     "ActionLimit",
     "Approval",
+    "Delegation",
     "Execution",
+    "PasswordCheck",
     "Plan",
     "PlanRequest",
     "Policy",
     "Runbook",
+    "Vote",
 ]

@@ -12,8 +12,12 @@ from remediation.models import Approval, Plan, PlanRequest
 
 
 def _approvals(workspace: Workspace) -> QuerySet[Approval]:
-    return Approval.objects.filter(plan__incident__workspace=workspace).select_related(
-        "plan__incident__workspace", "plan__endpoint", "first_approver", "decided_by"
+    return (
+        Approval.objects.filter(plan__incident__workspace=workspace)
+        .select_related(
+            "plan__incident__workspace", "plan__endpoint", "first_approver", "decided_by"
+        )
+        .prefetch_related("votes__by", "votes__voice")
     )
 
 

@@ -11,7 +11,9 @@ from airra.lib import clock
 from incidents.permissions import Permission
 from incidents.queries.access import AnyUser, workspaces_of
 from remediation.models import Approval
-from remediation.queries.plan import Say, asked_by, say_of
+from remediation.queries.authority import Lent
+from remediation.queries.plan import asked_by
+from remediation.queries.say import Say, say_of
 from remediation.types import RiskBand
 
 _RISK = Case(
@@ -42,6 +44,7 @@ def _visible(user: AnyUser) -> QuerySet[Approval]:
         plan__incident__workspace__in=workspaces_of(user)
     ).select_related(
         "plan__incident__service",
+        "plan__incident__workspace",
         "requested_by",
         "decided_by",
         "first_approver",
@@ -50,11 +53,14 @@ def _visible(user: AnyUser) -> QuerySet[Approval]:
 
 def waiting(user: AnyUser, permissions: Mapping[UUID, Collection[Permission]]) -> list[QueueRow]:
     """Soonest to expire first, then the riskier."""
-    found = _visible(user).filter(state=Approval.State.PENDING)
+    found = _visible(user).filter(state=Approval.State.PENDING).prefetch_related("votes")
+    lent = Lent(user)
     return [
         QueueRow(
             approval=approval,
-            say=say_of(approval, user, permissions.get(approval.plan.incident.workspace_id, ())),
+            say=say_of(
+                approval, user, permissions.get(approval.plan.incident.workspace_id, ()), lent
+            ),
             asked_by=asked_by(approval),
         )
         for approval in found.order_by("expires_at", _RISK)

@@ -5,20 +5,19 @@ against, the prediction, the way back.
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 from django.shortcuts import get_object_or_404
 
-from airra.lib import clock, svg
+from airra.lib import svg
 from incidents.models import Incident
-from incidents.permissions import Permission, roles_with
 from incidents.queries.access import AnyUser, workspaces_of
 from remediation.models import Approval, Execution, Plan, PlanRequest
+from remediation.queries.say import name_of
 from remediation.types import Decision, ExecutionState, Prediction
 
 _RUNNING = {
@@ -89,6 +88,17 @@ class PlanPanel:
         return self.approval is not None and self.approval.state == Approval.State.PENDING
 
     @property
+    def may_be_planned_again(self) -> bool:
+        """Sent back, run out or void: the same action may be dry-run anew."""
+        ended = (Approval.State.RETURNED, Approval.State.EXPIRED, Approval.State.VOID)
+        return (
+            self.plan is not None
+            and self.plan.state == Plan.State.DISCARDED
+            and self.approval is not None
+            and self.approval.state in ended
+        )
+
+    @property
     def is_refused_by_policy(self) -> bool:
         return self.plan is not None and self.plan.decision == Decision.ESCALATE
 
@@ -110,7 +120,11 @@ _PEOPLE = ("requested_by", "decided_by", "first_approver")
 
 def _approvals() -> QuerySet[Approval]:
     return Approval.objects.select_related(
-        "plan__endpoint", "plan__hypothesis", "plan__incident__service", *_PEOPLE
+        "plan__endpoint",
+        "plan__hypothesis__investigation",
+        "plan__incident__service",
+        "plan__incident__workspace",
+        *_PEOPLE,
     ).annotate(wish=_newest_wish("plan__incident"))
 
 
@@ -191,61 +205,17 @@ def diff_lines(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Diff
     return lines
 
 
-@dataclass(frozen=True)
-class Say:
-    """Whether this user may decide, and why or why not, in words."""
-
-    may: bool
-    reason: str
-
-
-def say_of(approval: Approval, user: AnyUser, permissions: Collection[Permission]) -> Say:
-    """The rules of approval as the screen explains them; the command enforces them again."""
-    refusal = _refusal(approval, user, permissions)
-    if refusal:
-        return Say(may=False, reason=refusal)
-    if approval.needed > 1:
-        which = "second" if approval.first_approver_id else "first"
-        return Say(may=True, reason=f"Two people decide; yours is the {which} approval.")
-    return Say(
-        may=True, reason="You may decide: you are an approver, and you did not ask for this."
-    )
-
-
-def _refusal(approval: Approval, user: AnyUser, permissions: Collection[Permission]) -> str:
-    roles = " or ".join(roles_with(Permission.APPROVE))
-    askers = {approval.requested_by_id, approval.plan.requested_by_id} - {None}
-    rules = (
-        (approval.state != Approval.State.PENDING, f"This request is {approval.state}."),
-        (
-            approval.expires_at <= clock.now(),
-            "This request has expired; ask for a new dry run.",
-        ),
-        (
-            Permission.APPROVE not in permissions,
-            f"You may not decide: it needs the role {roles}.",
-        ),
-        (user.pk in askers, "You asked for this action; somebody else must decide."),
-        (
-            user.pk is not None and approval.first_approver_id == user.pk,
-            "You gave the first of two approvals; another person gives the second.",
-        ),
-    )
-    return next((reason for holds, reason in rules if holds), "")
-
-
 def visible_approval(user: AnyUser, approval_id: object) -> Approval:
     """The approval of a workspace of this user; 404 otherwise."""
     return get_object_or_404(
-        _approvals().select_related("plan__incident__workspace"),
+        _approvals().prefetch_related("votes"),
         pk=approval_id,
         plan__incident__workspace__in=workspaces_of(user),
     )
 
 
 def asked_by(approval: Approval) -> str:
-    who: User | None = approval.requested_by
-    return (who.get_full_name() or who.get_username()) if who else "AIRRA"
+    return name_of(approval.requested_by) if approval.requested_by else "AIRRA"
 
 
 @dataclass(frozen=True)

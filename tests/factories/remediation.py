@@ -10,7 +10,15 @@ from airra.lib import clock
 from analysis.models import Investigation
 from incidents.lifecycle import Severity, State
 from incidents.models import Incident, TimelineEvent, Workspace
-from remediation.models import ActionEndpoint, Approval, Execution, Plan, Policy
+from remediation.models import (
+    ActionEndpoint,
+    Approval,
+    Delegation,
+    Execution,
+    Plan,
+    Policy,
+    Vote,
+)
 from remediation.types import (
     Decision,
     ExecutionState,
@@ -103,6 +111,32 @@ def approval(of: Plan, **fields: Any) -> Approval:
         **fields,
     }
     return Approval.objects.create(plan=of, **values)
+
+
+def vote(on: Approval, by: User, **fields: Any) -> Vote:
+    values = {
+        "plan_hash": on.plan_hash,
+        "voice": by,
+        "decision": "approve",
+        "mode": Mode.LIVE,
+        "factor": "session",
+        "opened_diff_at": clock.now() - timedelta(seconds=40),
+        **fields,
+    }
+    return Vote.objects.create(approval=on, by=by, **values)
+
+
+def delegation(place: Workspace, *, lender: str, to: User | None = None) -> Delegation:
+    """The right of the user of this name, lent for three days."""
+    who = User.objects.get(username=lender)
+    return Delegation.objects.create(
+        workspace=place,
+        delegator=who,
+        delegate=to or make.person(place=place),
+        until=clock.now() + timedelta(days=3),
+        reason="on leave",
+        made_by=who,
+    )
 
 
 def execution(of: Approval, *, by: User, **fields: Any) -> Execution:

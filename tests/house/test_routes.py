@@ -154,6 +154,8 @@ def _values(here: Workspace, viewer: User) -> dict[str, object]:
         "request_id": PlanRequest.objects.create(
             incident=Plan.objects.get().incident, kind="action", state="refused", refusal="no"
         ).pk,
+        "delegation_id": story.delegation(here, lender="approver").pk,
+        "token": "forged",
         "integration_id": Integration.objects.all()[0].pk,
     }
 

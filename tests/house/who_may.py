@@ -110,6 +110,14 @@ remediation:approvals-live  GET   302 200 200 200 200 200
 remediation:approval        GET   302 404 200 200 200 200
 remediation:approval        POST  302 404 403 403 422 422
 remediation:decision        GET   302 404 200 200 200 200
+remediation:standing        GET   302 404 200 200 200 200
+remediation:approval-link   GET   302 410 410 410 410 410
+remediation:approval-link   POST  302 410 410 410 410 410
+remediation:fatigue         GET   302 200 200 200 200 200
+remediation:delegations     GET   302 200 200 200 200 200
+remediation:delegations     POST  302 422 403 403 422 422
+remediation:end-delegation  GET   302 405 405 405 405 405
+remediation:end-delegation  POST  302 404 403 403 302 302
 remediation:revise          GET   302 405 405 405 405 405
 remediation:revise          POST  302 404 403 302 302 302
 remediation:request-action  GET   302 404 403 200 200 200
@@ -185,6 +193,7 @@ GET  /approvals/{approval_id}          401 404 200 200 200 200
 POST /approvals/{approval_id}/approve  401 404 403 403 409 409
 POST /approvals/{approval_id}/reject   401 404 403 403 200 200
 GET  /actions/requests/{request_id}    401 404 200 200 200 200
+POST /approvals/{approval_id}/request-changes 401 404 403 403 200 200
 GET  /actions/{plan_id}                401 404 200 200 200 200
 POST /actions/{plan_id}/execute        401 404 403 409 409 409
 """

@@ -140,6 +140,28 @@ def test_what_is_rejected_is_told_with_its_reason(world: World, plan: Plan, ana:
     assert ana.get("/approvals/pending").json()["items"] == []
 
 
+def test_changes_are_asked_for_with_a_note(world: World, plan: Plan, ana: Caller) -> None:
+    path = path_of(plan, "request-changes")
+    assert_problem(ana.post(path, {"comment": ""}), 422, "comment")
+    said = ana.post(path, {"comment": "one host first"}).json()["approval"]
+    assert (said["state"], said["decided_by"]) == ("returned", "ana")
+    (vote,) = said["votes"]
+    assert (vote["decision"], vote["comment"], vote["factor"]) == (
+        "return",
+        "one host first",
+        "token",
+    )
+    assert Incident.objects.get().state == State.NO_SAFE_ACTION
+
+
+def test_one_approves_what_one_has_looked_at(world: World, plan: Plan, ana: Caller) -> None:
+    given = said_by("ana", plan_hash="0" * 64)
+    said = assert_problem(ana.post(path_of(plan, "approve"), given), 409, "look again")
+    assert said["rule"] == "hash"
+    given = said_by("ana", plan_hash=plan.plan_hash)
+    assert ana.post(path_of(plan, "approve"), given).status_code == 200
+
+
 def test_an_approval_ends_at_its_time(world: World, plan: Plan, ana: Caller) -> None:
     Approval.objects.update(expires_at=clock.now() - timedelta(seconds=1))
     said = assert_problem(ana.post(path_of(plan, "approve"), said_by("ana")), 409, "expired")
@@ -152,13 +174,15 @@ def test_the_kill_switch_stops_approvals(world: World, plan: Plan, ana: Caller) 
     assert said["rule"] == "kill_switch"
 
 
-def test_high_risk_needs_words(world: World, plan: Plan, ana: Caller) -> None:
+def test_high_risk_needs_words_and_more_than_a_token(world: World, plan: Plan, ana: Caller) -> None:
     Plan.objects.update(risk_band="high")
     assert assert_problem(ana.post(path_of(plan, "approve"), said_by("ana")), 422)["rule"] == (
         "reason"
     )
     given = said_by("ana", comment="nothing else is left")
-    assert ana.post(path_of(plan, "approve"), given).status_code == 200
+    said = assert_problem(ana.post(path_of(plan, "approve"), given), 403, "sign in")
+    assert said["rule"] == "step_up"
+    assert not Execution.objects.exists()
 
 
 def test_who_asked_for_it_does_not_approve_it(world: World, plan: Plan, call_as: CallAs) -> None:

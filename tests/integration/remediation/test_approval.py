@@ -1,20 +1,26 @@
 """People decide: who may, on what, until when."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import IntegrityError, InternalError, transaction
 
 from airra.lib.db import Conflict
 from incidents.lifecycle import State
-from incidents.models import Incident, Workspace
+from incidents.models import AuditEvent, Incident, Workspace
 from incidents.permissions import NotPermitted, Role
 from remediation.commands import approval as approvals
 from remediation.commands import plan as plans
+from remediation.commands.proposal import ask
 from remediation.commands.refusal import Refused
-from remediation.models import Approval, Execution, Plan
-from remediation.types import ExecutionState, Mode
+from remediation.commands.vote import Stand
+from remediation.models import Approval, Execution, Plan, Vote
+from remediation.types import ExecutionState, Factor, Mode
 from tests.integration.remediation.conftest import World, member
+
+SURE = Stand(Factor.STEP_UP)
 
 
 def approve(world: World, plan: Plan, by: User, **said: Any) -> Execution | None:
@@ -141,6 +147,20 @@ def test_high_risk_needs_a_reason(world: World) -> None:
     assert (plan.risk_band, plan.decision) == ("high", "two")
     with pytest.raises(Refused, match="say why"):
         approve(world, plan, world.ana, reason=" ")
+    with pytest.raises(Refused, match="password once more"):
+        approve(world, plan, world.ana)
+    with pytest.raises(Refused, match="an API token cannot"):
+        approve(world, plan, world.ana, stand=Stand(Factor.TOKEN))
+    assert approve(world, plan, world.ana, stand=SURE) is None
+    assert approve(world, plan, world.ben, stand=SURE) is not None
+    assert {vote.factor for vote in Vote.objects.all()} == {Factor.STEP_UP}
+
+
+def test_a_dry_run_of_something_risky_asks_for_nothing_more(world: World) -> None:
+    plan = world.planned()
+    Plan.objects.filter(pk=plan.pk).update(risk_band="high")
+    assert world.tried(plan, by=world.ana).mode == Mode.DRY_RUN
+    assert world.server.effects == []
 
 
 def test_a_rejection_ends_the_plan_and_names_its_author(world: World) -> None:
@@ -193,3 +213,82 @@ def test_no_dry_run_execution_is_ever_carried_out(world: World) -> None:
     Execution.objects.filter(pk=execution.pk).update(state=ExecutionState.APPROVED)
     world.run(execution)
     assert world.server.effects == []
+
+
+def test_each_answer_is_a_row_that_nobody_can_change(world: World) -> None:
+    plan = risky(world)
+    seen_at = world.hands.advance(seconds=3)
+    approve(world, plan, world.ana, reason="first", stand=Stand(opened_diff_at=seen_at))
+    approve(world, plan, world.ben, reason="second")
+    first, second = Vote.objects.order_by("at", "id")
+    assert (first.by, first.voice, first.comment) == (world.ana, world.ana, "first")
+    assert (first.opened_diff_at, second.opened_diff_at) == (seen_at, None)
+    assert {first.plan_hash, second.plan_hash} == {plan.plan_hash}
+    with pytest.raises(TypeError, match="append-only"):
+        Vote.objects.update(comment="other")
+    with pytest.raises((IntegrityError, InternalError)), transaction.atomic():
+        Vote._base_manager.filter(pk=first.pk).update(comment="other")
+
+
+def test_asking_for_changes_sends_the_plan_back_with_its_note(world: World) -> None:
+    plan = world.planned()
+    asked = world.pending(plan)
+    with pytest.raises(Refused, match="say why you ask for changes"):
+        approvals.ask_for_changes(approval=asked, by=world.ana, reason=" ")
+    approvals.ask_for_changes(approval=asked, by=world.ana, reason="one host first")
+    asked.refresh_from_db()
+    world.incident.refresh_from_db()
+    assert (asked.state, asked.decided_by) == (Approval.State.RETURNED, world.ana)
+    assert world.incident.state == State.NO_SAFE_ACTION
+    assert "one host first" in world.last_event().text
+    wished = plans.revise(plan=Plan.objects.get(pk=plan.pk), by=world.requester)
+    assert world.pending(world.answered(wished)).state == Approval.State.PENDING
+    assert Execution.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("edit", "why"),
+    [
+        ({"params": {"replicas": 9}}, "no longer the one"),
+        ({"after": {"restarts": 7}}, "no longer the one"),
+        ({"target_version": "9"}, "no longer the one"),
+        ({"plan_hash": "0" * 64}, "no longer the one"),
+        ({"policy": True}, "policy has changed"),
+    ],
+)
+def test_what_changes_voids_the_approval_and_says_why(
+    world: World, edit: dict[str, Any], why: str
+) -> None:
+    plan = world.planned()
+    asked = world.pending(plan)
+    if edit.pop("policy", False):
+        world.policy(version=9)
+    Plan.objects.filter(pk=plan.pk).update(**edit)
+    with pytest.raises(Refused, match=why):
+        approve(world, plan, world.ana)
+    asked.refresh_from_db()
+    assert asked.state == Approval.State.VOID
+    assert why in asked.void_reason
+    assert AuditEvent.objects.filter(kind="approval.void", reason__contains=why).count() == 1
+    with pytest.raises(Refused, match="void"):
+        approvals.approve(approval=asked, by=world.ana, reason="go")
+
+
+def test_the_sweep_voids_what_has_changed_before_anybody_looks(world: World) -> None:
+    plan = world.planned()
+    assert approvals.void_changed() == 0
+    world.policy(version=9)
+    assert approvals.void_changed() == 1
+    plan.refresh_from_db()
+    world.incident.refresh_from_db()
+    assert plan.state == Plan.State.DISCARDED
+    assert world.incident.state == State.NO_SAFE_ACTION
+
+
+@pytest.mark.parametrize(("band", "minutes"), [("low", 60), ("medium", 30), ("high", 15)])
+def test_the_riskier_the_sooner_it_expires(world: World, band: str, minutes: int) -> None:
+    plan = world.planned()
+    Approval.objects.all().delete()
+    plan.risk_band = band
+    asked = ask(plan, minutes=30)
+    assert asked.expires_at - asked.requested_at == timedelta(minutes=minutes)

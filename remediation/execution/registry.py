@@ -20,6 +20,7 @@ _MODULES = {
     ExecutorKind.WEBHOOK: "webhook",
     ExecutorKind.KUBERNETES: "kubernetes",
     ExecutorKind.POSTGRES: "postgres",
+    ExecutorKind.HAPROXY: "haproxy",
 }
 KINDS = tuple(_MODULES)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.contract.executors.rig import Rig
+from tests.contract.executors.rig_haproxy import RealHaproxy
 from tests.contract.executors.rig_kubernetes import FakeKubernetes, FakeKubernetesWithTokens
 from tests.contract.executors.rig_postgres import RealPostgres
 from tests.contract.executors.rig_webhook import FakeWebhook, LabWebhook
@@ -23,6 +24,7 @@ RIGS: dict[str, Case] = {
     "kubernetes-fake": Case(FakeKubernetes),
     "kubernetes-fake-tokens": Case(FakeKubernetesWithTokens),
     "postgres": Case(RealPostgres, (pytest.mark.live,)),
+    "haproxy": Case(RealHaproxy, (pytest.mark.live,)),
 }
 
 

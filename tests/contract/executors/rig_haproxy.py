@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from remediation.execution.base import Connection
+from remediation.execution.base import Connection, ExecutorError
 from remediation.execution.executors import haproxy
 from remediation.execution.executors.haproxy import HaproxyExecutor
 from remediation.execution.executors.haproxy_socket import Socket, servers_of
@@ -180,7 +180,7 @@ class RealHaproxy(Rig):
     def _is_up(self) -> bool:
         try:
             return len(self.states()) == len(SERVERS)
-        except haproxy.ExecutorError:
+        except ExecutorError:
             return False
 
     def _until(self, holds: Callable[[], bool]) -> None:

@@ -6,7 +6,7 @@ from django.db.models import Q
 
 from airra.lib import clock
 from airra.lib.ids import uuid7
-from incidents.models.incident import AppendOnlyQuerySet
+from incidents.models import AppendOnlyQuerySet
 from remediation.models.plan import Plan
 from remediation.types import Factor, Mode
 

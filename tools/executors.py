@@ -3,9 +3,11 @@
 A test compares the two, so that the page cannot go stale.
 """
 
+import inspect
 import sys
+from importlib import import_module
 
-from remediation.execution import registry
+from remediation.execution import executors, registry
 from remediation.execution.base import Guarantees
 from remediation.types import ExecutorKind
 from tests.contract.executors.rigs import RIGS
@@ -50,8 +52,13 @@ COLUMNS = (
 def page() -> str:
     rows = [COLUMNS, ("---",) * len(COLUMNS), *(row(kind) for kind in registry.KINDS)]
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
-    notes = "\n".join(f"- `{kind}`: {note}" for kind, note in NOTES.items())
-    return f"{HEAD}\n{table}\n\n{notes}\n"
+    words = "\n\n".join(f"## {kind}\n\n{said_of(kind)}" for kind in registry.KINDS)
+    return f"{HEAD}\n{table}\n\n{words}\n"
+
+
+def said_of(kind: ExecutorKind) -> str:
+    """What its module says of itself, so that nobody has to write it twice."""
+    return inspect.cleandoc(import_module(f"{executors.__name__}.{kind}").__doc__ or "")
 
 
 def row(kind: ExecutorKind) -> tuple[str, ...]:
@@ -68,21 +75,6 @@ def row(kind: ExecutorKind) -> tuple[str, ...]:
         _word(is_so=promised.is_idempotent),
         f"{promised.credential_life_s:g} s",
     )
-
-
-NOTES = {
-    ExecutorKind.WEBHOOK: (
-        "what an endpoint promises is [the contract of the action webhook](action-webhook.md); "
-        "a signature is good for 300 s."
-    ),
-    ExecutorKind.KUBERNETES: (
-        "`rollback` is for Deployments; `scale` and `restart` also for StatefulSets, `restart` for "
-        "DaemonSets; `cordon` never for a control-plane node. With the option `service_account` "
-        "every action gets a token of 600 s that the cluster lets die; with a static token it is "
-        "AIRRA's own clock that keeps the last column. A scale patches the workload, not its "
-        "`scale` subresource, so that one request carries the number and the marker."
-    ),
-}
 
 
 def _keys(keys: frozenset[str]) -> str:

@@ -36,6 +36,7 @@ export AIRRA_DATABASE_URL="$postgres/airra_ci" AIRRA_TEST_POSTGRES="$postgres" A
 half=${1:-both}
 waiting=
 if [ "$half" != suite ]; then
+  tools/debian.sh dockerd=docker.io busybox=busybox-static
   # Five minutes of which it mostly waits: beside everything else.
   kill_log=$(mktemp)
   "$python" -m pytest -q -m live tests/live/test_kill.py >"$kill_log" 2>&1 &
@@ -48,6 +49,7 @@ if [ "$half" != live ]; then
     --ignore=tests/unit --ignore=tests/lab
 fi
 if [ "$half" != suite ]; then
+  tools/debian.sh dockerd=docker.io busybox=busybox-static
   "$python" -m pytest -q -m live -n 2 --dist loadfile --ignore=tests/live/test_kill.py \
     tests/live tests/contract
   wait "$waiting" || { cat "$kill_log"; exit 1; }

@@ -12,6 +12,7 @@ from remediation.types import ExecutorKind
 
 _SERVICE = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,119}$"
 _UNIT = r"^[A-Za-z0-9][A-Za-z0-9_.@-]{0,99}$"
+_KUBERNETES = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
 _NAME = r"^[A-Za-z0-9_.:-]{1,80}$"
 
 Service = Annotated[str, Field(pattern=_SERVICE)]
@@ -28,6 +29,39 @@ class Options(BaseModel):
 
 class Webhook(Options):
     """Nothing to set: the address says it all."""
+
+
+class Kubernetes(Options):
+    """A namespace of a cluster: which workload each service is, and who acts."""
+
+    namespace: str = Field(default="default", pattern=_KUBERNETES)
+    label: str = Field(
+        default="app.kubernetes.io/name",
+        pattern=r"^([A-Za-z0-9./_-]{1,316})?$",
+        description="Its value is the service's name; empty: the workload itself is named so.",
+    )
+    service_account: str = Field(
+        default="",
+        pattern=rf"^$|{_KUBERNETES}",
+        description="Of the namespace. Each action gets a token of its own; empty: the secret is.",
+    )
+
+
+class Docker(Options):
+    """An engine: which containers a service is, and how long one may take to stop."""
+
+    label: str = Field(
+        default="com.docker.compose.service",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9./_-]{0,200}$",
+        description="Its value is the service's name.",
+    )
+    project: str = Field(
+        default="",
+        pattern=r"^([a-z0-9][a-z0-9_-]{0,100})?$",
+        description="Of compose; empty: any.",
+    )
+    stop_timeout_s: int = Field(default=10, ge=0, le=60)
+    max_targets: int = Field(default=10, ge=1, le=50)
 
 
 class Systemd(Options):
@@ -92,6 +126,8 @@ class Script(Options):
 
 OPTIONS: dict[ExecutorKind, type[BaseModel]] = {
     ExecutorKind.WEBHOOK: Webhook,
+    ExecutorKind.KUBERNETES: Kubernetes,
+    ExecutorKind.DOCKER: Docker,
     ExecutorKind.SYSTEMD: Systemd,
     ExecutorKind.POSTGRES: Postgres,
     ExecutorKind.HAPROXY: Haproxy,

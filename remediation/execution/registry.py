@@ -19,6 +19,7 @@ __all__ = ["KINDS", "BadOptions", "checked_options", "executor", "guarantees"]
 _MODULES = {
     ExecutorKind.WEBHOOK: "webhook",
     ExecutorKind.KUBERNETES: "kubernetes",
+    ExecutorKind.DOCKER: "docker",
     ExecutorKind.POSTGRES: "postgres",
     ExecutorKind.HAPROXY: "haproxy",
 }

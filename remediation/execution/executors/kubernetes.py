@@ -3,20 +3,25 @@
 Every change is one merge patch that carries the `resourceVersion` just read and a marker with the
 attempt's key, so that the API server itself refuses what moved in between, and a look at the
 object tells later whether the attempt happened. What an approval binds to is the generation, or
-the flag of a node and who set it: status and heartbeats move a resourceVersion by themselves.
+the flag of a node and who set it: status and heartbeats move a resourceVersion by themselves. A
+scale patches the workload, not its `scale` subresource: one request carries number and marker.
 
-With `service_account` each action gets a token of its own (TokenRequest, 600 s), and the
-endpoint's token needs only reading and `create` on `serviceaccounts/token`.
+`rollback` is for Deployments; `scale` and `restart` also for StatefulSets, `restart` for
+DaemonSets; `cordon` never for a control-plane node. An autoscaler (KEDA too) that owns the replicas
+stops a scale, Argo CD and Flux stop a rollback: both would be put back.
+
+With `service_account` each action gets a token of its own (TokenRequest, 600 s) that the cluster
+lets die, and the endpoint's token needs only reading and `create` on `serviceaccounts/token`.
+With a static token it is AIRRA's own clock that keeps a late attempt from landing.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from airra.lib import clock
 from airra.lib.http import Answer, HttpError
+from remediation.execution import options
 from remediation.execution.base import (
     Attempt,
     Connection,
@@ -52,6 +57,7 @@ from remediation.types import ActionRequest, Applied, Fidelity, PlannedAction, P
 _REFUSED = frozenset({400, 401, 403, 404, 405, 413, 415, 422, 429})
 _MOVED = 409
 _TRIES = 5  # after a certain refusal because only the status had moved
+Options = options.Kubernetes
 GUARANTEES = Guarantees(
     fidelity=Fidelity.SERVER,
     has_probe=True,
@@ -62,19 +68,6 @@ GUARANTEES = Guarantees(
     actions=frozenset(STEPS),
     undoes=frozenset({"scale", "rollback", "cordon"}),
 )
-_NAME = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
-
-
-class Options(BaseModel):
-    """Where services are, and who acts."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    namespace: str = Field(default="default", pattern=_NAME)
-    # Its value is the name of the service; empty: the workload itself is named so.
-    label: str = Field(default="app.kubernetes.io/name", pattern=r"^([A-Za-z0-9./_-]{1,316})?$")
-    # Of the namespace; its token is asked for anew for each action. Empty: the endpoint's own.
-    service_account: str = Field(default="", pattern=rf"^$|{_NAME}")
 
 
 def connect(connection: Connection) -> "KubernetesExecutor":
@@ -84,8 +77,8 @@ def connect(connection: Connection) -> "KubernetesExecutor":
 class KubernetesExecutor:
     """Speaks to one namespace of one cluster."""
 
-    def __init__(self, connection: Connection, options: Options) -> None:
-        self._options = options
+    def __init__(self, connection: Connection, chosen: Options) -> None:
+        self._options = chosen
         self._api = Api(connection.url, token=connection.secret, timeout_s=connection.timeout_s)
 
     @property
@@ -214,8 +207,8 @@ class KubernetesExecutor:
         return self._api.acting_as(token.text)
 
     def _workload(self, service: str) -> tuple[Ref, Json]:
-        options = self._options
-        return find.workload(self._api, service, namespace=options.namespace, label=options.label)
+        chosen = self._options
+        return find.workload(self._api, service, namespace=chosen.namespace, label=chosen.label)
 
     def _ref(self, request: ActionRequest) -> Ref:
         ref = find.ref_of(request.target)

@@ -21,8 +21,6 @@ from uuid import uuid4
 from remediation.execution.base import Attempt, Effect, Executor
 from remediation.types import ActionRequest, ExecutorKind, PlannedAction
 
-QUICK_S = 0.7  # the time-out of an executor whose answer is lost
-
 
 class Rig(ABC):
     """One target of one kind, with a request for every action in `actions`."""
@@ -32,6 +30,7 @@ class Rig(ABC):
     actions: ClassVar[tuple[str, ...]]  # all that GUARANTEES names, on at least one rig of a kind
     refusal: ClassVar[str]  # a pattern of what the target says to `refusing`
     can_be_late: ClassVar[bool] = True  # whether `late` can be arranged
+    quick_s: ClassVar[float] = 0.7  # the time-out of an executor whose answer gets lost
 
     def __init__(self) -> None:
         self.stack = ExitStack()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.contract.executors.rig import Rig
+from tests.contract.executors.rig_docker import FakeDocker, RealDocker
 from tests.contract.executors.rig_haproxy import RealHaproxy
 from tests.contract.executors.rig_kubernetes import FakeKubernetes, FakeKubernetesWithTokens
 from tests.contract.executors.rig_postgres import RealPostgres
@@ -23,6 +24,8 @@ RIGS: dict[str, Case] = {
     "webhook-lab": Case(LabWebhook, (pytest.mark.slow,)),
     "kubernetes-fake": Case(FakeKubernetes),
     "kubernetes-fake-tokens": Case(FakeKubernetesWithTokens),
+    "docker-fake": Case(FakeDocker),
+    "docker-dockerd": Case(RealDocker, (pytest.mark.live,)),
     "postgres": Case(RealPostgres, (pytest.mark.live,)),
     "haproxy": Case(RealHaproxy, (pytest.mark.live,)),
 }

@@ -10,7 +10,7 @@ import pytest
 from remediation.execution import registry
 from remediation.execution.base import ExecutorError, NothingToActOn, UnknownService
 from remediation.types import ActionRequest, Applied, ExecutorKind, Fidelity, Probe, Reversibility
-from tests.contract.executors.rig import QUICK_S, Rig, aimed, attempt, undo_of
+from tests.contract.executors.rig import Rig, aimed, attempt, undo_of
 from tests.contract.executors.rigs import RIGS, each_action, each_rig
 
 
@@ -163,7 +163,7 @@ def test_only_the_target_itself_sees_a_change_after_the_last_look(case: Case) ->
 @pytest.mark.parametrize("done", [True, False])
 def test_no_answer_is_unknown_and_the_probe_finds_out(case: Case, *, done: bool) -> None:
     rig, action = case
-    executor = rig.executor(timeout_s=QUICK_S)
+    executor = rig.executor(timeout_s=rig.quick_s)
     planned = rig.executor().plan(aimed(rig, action))
     once = attempt()
     with rig.losing(done=done):

@@ -120,7 +120,7 @@ class Script(Options):
     services: dict[Service, list[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]]] = (
         Field(min_length=1, max_length=200)
     )
-    limit_s: float = Field(default=60, ge=1, le=120, description="Longest run of one verb.")
+    limit_s: float = Field(default=60, ge=0.1, le=120, description="Longest run of one verb.")
     memory_mb: int = Field(default=512, ge=32, le=8192)
 
 

@@ -22,6 +22,7 @@ _MODULES = {
     ExecutorKind.DOCKER: "docker",
     ExecutorKind.POSTGRES: "postgres",
     ExecutorKind.HAPROXY: "haproxy",
+    ExecutorKind.SCRIPT: "script",
 }
 KINDS = tuple(_MODULES)
 

@@ -135,10 +135,16 @@ def _drain(request: ActionRequest, words: Mapping[str, str]) -> str:
     return f"{verb} server {request.params['server']} of {words['service']}"
 
 
+def _run_script(request: ActionRequest, words: Mapping[str, str]) -> str:
+    verb = "Undo" if request.params.get("undo", False) else "Run"
+    return f"{verb} the runbook script {words['script']} on {words['service']}"
+
+
 _TITLES = {
     "rollback": _rollback,
     "cordon": _cordon,
     "resize": _resize,
     "end_query": _end_query,
     "drain": _drain,
+    "run_script": _run_script,
 }

@@ -115,3 +115,4 @@ class RunScript(Params):
     args: Annotated[
         dict[Annotated[str, Field(pattern=_KEY)], Scalar], AfterValidator(_plain_arguments)
     ] = Field(default_factory=dict, max_length=10, title="Arguments")
+    undo: bool = Field(default=False, description="Run its undo instead, where it has one.")

@@ -10,6 +10,7 @@ from tests.contract.executors.rig_docker import FakeDocker, RealDocker
 from tests.contract.executors.rig_haproxy import RealHaproxy
 from tests.contract.executors.rig_kubernetes import FakeKubernetes, FakeKubernetesWithTokens
 from tests.contract.executors.rig_postgres import RealPostgres
+from tests.contract.executors.rig_script import SignedScript
 from tests.contract.executors.rig_webhook import FakeWebhook, LabWebhook
 
 
@@ -28,6 +29,7 @@ RIGS: dict[str, Case] = {
     "docker-dockerd": Case(RealDocker, (pytest.mark.live,)),
     "postgres": Case(RealPostgres, (pytest.mark.live,)),
     "haproxy": Case(RealHaproxy, (pytest.mark.live,)),
+    "script": Case(SignedScript),
 }
 
 

@@ -159,6 +159,11 @@ def test_a_lease_outlives_the_call_and_the_signature_outlives_the_lease(spec: An
         ("drain", {"server": "web2", "state": "maint"}, "Take out server web2 of payments"),
         ("drain", {"server": "web2", "state": "ready"}, "Put back server web2 of payments"),
         ("run_script", {"script": "rotate"}, "Run the runbook script rotate on payments"),
+        (
+            "run_script",
+            {"script": "rotate", "undo": True},
+            "Undo the runbook script rotate on payments",
+        ),
     ],
 )
 def test_the_newer_actions_have_their_titles(
@@ -337,7 +342,7 @@ def test_fields_say_all_a_form_has_to_ask() -> None:
         ("drain", "maint", "ready"),
         "drain",
     )
-    script, args = fields_of(spec_of("run_script"))
+    script, args, _ = fields_of(spec_of("run_script"))
     assert (script.kind, args.kind) == ("text", "object")
     flag, value = fields_of(spec_of("set_flag"))
     assert (flag.kind, value.kind) == ("text", "boolean")

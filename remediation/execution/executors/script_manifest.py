@@ -42,7 +42,11 @@ class Parameter(_Part):
         if self.type in {"integer", "number"} and None in {self.minimum, self.maximum}:
             msg = "a number needs a minimum and a maximum"
             raise ValueError(msg)
-        re.compile(self.pattern)
+        try:
+            re.compile(self.pattern)
+        except re.error as error:
+            msg = f"the pattern is none: {error}"
+            raise ValueError(msg) from error
         return self
 
     def why_not(self, value: Any) -> str:

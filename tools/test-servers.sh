@@ -49,7 +49,6 @@ if [ "$half" != live ]; then
     --ignore=tests/unit --ignore=tests/lab
 fi
 if [ "$half" != suite ]; then
-  tools/debian.sh dockerd=docker.io busybox=busybox-static
   "$python" -m pytest -q -m live -n 2 --dist loadfile --ignore=tests/live/test_kill.py \
     tests/live tests/contract
   wait "$waiting" || { cat "$kill_log"; exit 1; }

@@ -37,7 +37,7 @@ class DockerEngine:
     def __init__(self) -> None:
         self.containers: dict[str, Json] = {}
         self.events: list[Json] = []
-        self.memory_used = 20 * 1024 * 1024
+        self.memory_used = 1024 * 1024
         self.requests: list[tuple[str, str, Json]] = []
         self.lock = threading.RLock()
         self._home = Path(tempfile.mkdtemp(prefix="airra-engine-"))
@@ -180,9 +180,12 @@ class DockerEngine:
         host |= {name: value for name, value in given.items() if value}
         if given.get("Memory") and host["Memory"] < _LEAST:
             raise Refusal(400, "Minimum memory limit allowed is 6MB")
-        if host["NanoCpus"] and not 10_000_000 <= host["NanoCpus"] <= _CORES * 1_000_000_000:
+        if host["NanoCpus"] > _CORES * 1_000_000_000:
             told = f"Range of CPUs is from 0.01 to {_CORES}.00, as there are only {_CORES} CPUs"
             raise Refusal(400, f"{told} available")
+        if given.get("NanoCpus") and host["NanoCpus"] < 10_000_000:
+            # An update checks no lower bound by itself: it is the kernel that says no.
+            raise Refusal(500, f"Cannot update container {container['Id']}: failed to write")
         if (
             given.get("Memory")
             and "MemorySwap" not in given

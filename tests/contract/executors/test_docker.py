@@ -68,14 +68,28 @@ def test_a_resize_and_its_way_back_on_the_engine(rig: Docker) -> None:
     )
 
 
-def test_what_the_engine_refuses_did_not_happen(rig: Docker) -> None:
-    """A limit below the engine's least passes our own look, and not the engine's."""
+@pytest.mark.parametrize(
+    ("params", "applied", "says"),
+    [
+        (
+            {"memory_mb": 4},
+            Applied.NOT_APPLIED,
+            "refused, 400: Minimum memory limit allowed is 6MB",
+        ),
+        ({"cpus": 0.001}, Applied.UNKNOWN, "answered 500: Cannot update container"),
+    ],
+)
+def test_what_the_engine_refuses_did_not_happen_and_what_it_broke_is_unknown(
+    rig: Docker, params: dict[str, Any], applied: Applied, says: str
+) -> None:
+    """Limits that pass our own look, and not the engine's or the kernel's."""
     executor = rig.executor()
     planned = executor.plan(aimed(rig, "resize"))
-    request = replace(planned.request, params={"cpus": 0.001})
+    request = replace(planned.request, params=params)
     effect = executor.apply(replace(planned, request=request), attempt())
-    assert effect.applied is Applied.NOT_APPLIED
-    assert "refused, 400: Range of CPUs is from 0.01" in effect.error
+    assert effect.applied is applied, effect.error
+    assert effect.error.startswith(says)
+    assert executor.probe(planned, attempt())[0] is Probe.ABSENT
 
 
 def test_a_container_that_is_gone_was_certainly_not_restarted(rig: Docker) -> None:

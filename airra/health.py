@@ -13,6 +13,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
 from airra.lib import clock, heartbeat
+from incidents.queries.audit_status import status
 
 _SWEEPS_MISSED = 6
 
@@ -29,7 +30,8 @@ def health(_: HttpRequest) -> JsonResponse:
 def ready(_: HttpRequest) -> JsonResponse:
     """503 names what is missing: the database, its migrations, the cache or the broker.
 
-    Beat is told and not required: pages and webhooks work without it, and nothing gets lost.
+    Beat and the audit chain are told and not required: pages and webhooks work without the one,
+    nothing gets lost, and a restart mends neither.
     """
     checks = {
         "database": _said(_database),
@@ -39,6 +41,7 @@ def ready(_: HttpRequest) -> JsonResponse:
     }
     is_ready = all(said == "ok" for said in checks.values())
     body = {"status": "ready" if is_ready else "not ready", "checks": checks, "beat": _said(_beat)}
+    body["audit"] = _said(lambda: str(status()))
     return JsonResponse(body, status=200 if is_ready else 503)
 
 

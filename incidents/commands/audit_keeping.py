@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import structlog
 from django.conf import settings
@@ -139,9 +140,12 @@ def _append(path: Path, lines: Sequence[str]) -> None:
 def _post(url: str, lines: Sequence[str]) -> None:
     """One POST of JSON lines; the signature in each is what makes it worth keeping."""
     body = "".join(f"{line}\n" for line in lines).encode()
+    parts = urlsplit(url)
+    path = urlunsplit(("", "", parts.path, parts.query, ""))
+    kind = {"Content-Type": "application/x-ndjson"}
     try:
-        with HttpClient(url) as client:
-            answer = client.post_bytes("", body, headers={"Content-Type": "application/x-ndjson"})
+        with HttpClient(f"{parts.scheme}://{parts.netloc}") as client:
+            answer = client.post_bytes(path, body, headers=kind)
     except HttpError as error:
         msg = f"AIRRA_AUDIT_EXPORT_URL: {error}"
         raise CannotExport(msg) from error

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 
 from incidents.queries import audit_log as queries
+from incidents.queries.audit_status import status
 
 
 def _filters(request: HttpRequest) -> queries.AuditFilters:
@@ -25,6 +26,7 @@ def audit_log(request: HttpRequest) -> HttpResponse:
             "rows": found.rows,
             "next": found.next_cursor and filters.as_query(before=str(found.next_cursor)),
             "csv_query": filters.as_query(),
+            "chain": status(),
             "kinds": queries.kinds(request.user),
         },
     )

@@ -18,6 +18,8 @@ class ExecutionOut(Schema):
     state: str
     verdict: str
     verdict_reason: str
+    verdict_numbers: dict[str, Any]
+    recurred_at: datetime | None
     error: str
     created_at: datetime
     effect_at: datetime | None

@@ -18,6 +18,7 @@ from incidents.models import Incident
 from incidents.queries.access import AnyUser, workspaces_of
 from remediation.models import Approval, Execution, Plan, PlanRequest
 from remediation.queries.say import name_of
+from remediation.queries.watched import WatchedRow, watched_rows
 from remediation.types import Decision, ExecutionState, Prediction
 
 _RUNNING = {
@@ -42,6 +43,7 @@ class ExecutionRow:
     good: int
     bad: int
     missing: int
+    watched: list[WatchedRow] = field(default_factory=list)
 
     @property
     def is_running(self) -> bool:
@@ -169,8 +171,9 @@ def _execution_row(execution: Execution, prediction: Prediction | None) -> Execu
         execution=execution,
         spark=svg.sparkline(values, threshold=threshold),
         good=marks.count("good"),
-        bad=marks.count("bad"),
+        bad=marks.count("bad") + marks.count("worse"),
         missing=marks.count("no_data"),
+        watched=watched_rows(execution, prediction),
     )
 
 

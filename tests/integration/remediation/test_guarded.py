@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.template.loader import render_to_string
 
 from airra.lib import clock
 from analysis.models import Detector
@@ -10,6 +11,7 @@ from incidents.lifecycle import State
 from incidents.models import Service, ServiceDependency
 from remediation.commands.refusal import Refused
 from remediation.models import Execution
+from remediation.queries.plan import executions_of
 from remediation.types import ExecutionState, Prediction, Verdict
 from tests.integration.remediation.conftest import METRIC, World
 
@@ -93,6 +95,25 @@ def test_a_match_says_what_else_was_looked_at(shop: World) -> None:
     stored = execution.readings["latency of checkout"]
     assert stored["before"] == [0.2] * 13
     assert [mark for _, _, mark in stored["since"]] == ["good"] * len(execution.samples)
+
+
+def test_the_page_shows_what_else_was_looked_at(shop: World) -> None:
+    execution = shop.run(shop.approved(shop.scaled()))
+    shop.metric.say(0.9, "checkout", LATENCY)
+    shop.metric.say(None, "search")
+    shop.watch(execution, times=2)
+    (row,) = executions_of(execution.plan)
+    html = render_to_string("remediation/execution.html", {"row": row})
+    told = {each.title: (each.word, each.is_guard) for each in row.watched}
+    assert told == {
+        "latency of payments": ("no worse", True),
+        "errors of checkout": ("no worse", True),
+        "latency of checkout": ("worse", True),
+        "errors of search": ("no data", False),
+        "errors of stock": ("no worse", False),
+    }
+    assert html.count('class="threshold"') == 5
+    assert 'class="push problem">worse' in html
 
 
 def test_harm_to_a_caller_is_undone_though_the_alert_recovers(shop: World) -> None:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from remediation.types import ExecutorKind
 
 _SERVICE = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,119}$"
-_UNIT = r"^[A-Za-z0-9][A-Za-z0-9_.@-]{0,99}$"
+_UNIT = r"^[A-Za-z0-9][A-Za-z0-9_.@-]{0,90}\.service$"
 _KUBERNETES = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
 _NAME = r"^[A-Za-z0-9_.:-]{1,80}$"
 

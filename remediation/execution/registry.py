@@ -20,6 +20,7 @@ _MODULES = {
     ExecutorKind.WEBHOOK: "webhook",
     ExecutorKind.KUBERNETES: "kubernetes",
     ExecutorKind.DOCKER: "docker",
+    ExecutorKind.SYSTEMD: "systemd",
     ExecutorKind.POSTGRES: "postgres",
     ExecutorKind.HAPROXY: "haproxy",
     ExecutorKind.SCRIPT: "script",

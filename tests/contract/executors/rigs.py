@@ -11,6 +11,7 @@ from tests.contract.executors.rig_haproxy import RealHaproxy
 from tests.contract.executors.rig_kubernetes import FakeKubernetes, FakeKubernetesWithTokens
 from tests.contract.executors.rig_postgres import RealPostgres
 from tests.contract.executors.rig_script import SignedScript
+from tests.contract.executors.rig_systemd import RealSshd
 from tests.contract.executors.rig_webhook import FakeWebhook, LabWebhook
 
 
@@ -30,6 +31,7 @@ RIGS: dict[str, Case] = {
     "postgres": Case(RealPostgres, (pytest.mark.live,)),
     "haproxy": Case(RealHaproxy, (pytest.mark.live,)),
     "script": Case(SignedScript),
+    "systemd": Case(RealSshd, (pytest.mark.live,)),
 }
 
 

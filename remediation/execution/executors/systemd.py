@@ -163,8 +163,8 @@ class SystemdExecutor:
         except ExecutorError as error:
             return Effect(Applied.UNKNOWN, error=str(error))
         if isinstance(told, _Refusal):
-            error = told.error if told.moved else f"refused: {told.error}"
-            return Effect(Applied.NOT_APPLIED, error=error, moved=told.moved)
+            why = told.error if told.moved else f"refused: {told.error}"
+            return Effect(Applied.NOT_APPLIED, error=why, moved=told.moved)
         return self._effect(told, request)
 
     def _effect(self, told: Mapping[str, Any], request: ActionRequest) -> Effect:
@@ -240,17 +240,17 @@ class SystemdExecutor:
         except (OSError, asyncssh.Error, TimeoutError, ValueError) as error:
             msg = f"no connection to the host: {str(error)[:150] or type(error).__name__}"
             raise _Unsent(msg) from error
-        async with connection:
+        try:
             if not may_send():
                 msg = "too late: the lease was over before sending"
                 raise _Unsent(msg)
-            try:
-                async with asyncio.timeout(self._at.timeout_s):
-                    return await _said(connection, request)
-            except (OSError, asyncssh.Error, TimeoutError) as error:
-                connection.abort()
-                msg = f"no answer from the host: {str(error)[:150] or type(error).__name__}"
-                raise ExecutorError(msg) from error
+            async with asyncio.timeout(self._at.timeout_s):
+                return await _said(connection, request)
+        except (OSError, asyncssh.Error, TimeoutError) as error:
+            msg = f"no answer from the host: {str(error)[:150] or type(error).__name__}"
+            raise ExecutorError(msg) from error
+        finally:
+            connection.abort()  # nothing more is wanted of it, however it went
 
     async def _login(self) -> asyncssh.SSHClientConnection:
         """With the pinned host key and our key; nothing of this machine's SSH settings."""

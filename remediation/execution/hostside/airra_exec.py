@@ -218,12 +218,16 @@ def outcome(host: Host, verb: str, unit: str, before: dict[str, str]) -> dict[st
 
 
 def refuse_late(asked: dict[str, Any]) -> None:
-    issued, deadline, now = asked.get("issued_at"), asked.get("deadline"), time.time()
-    for moment in (issued, deadline):
-        if isinstance(moment, bool) or not isinstance(moment, int | float):
-            raise Refused("a change says when it was issued and when it is too late")
+    issued, deadline, now = moment(asked, "issued_at"), moment(asked, "deadline"), time.time()
     if not issued - SKEW_S <= now < min(deadline, issued + LIFE_S):
         raise Refused("too late: the attempt is older than it may be, or the clocks differ")
+
+
+def moment(asked: dict[str, Any], name: str) -> float:
+    value = asked.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Refused("a change says when it was issued and when it is too late")
+    return value
 
 
 def probe(host: Host, asked: dict[str, Any]) -> dict[str, Any]:

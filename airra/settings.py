@@ -110,6 +110,8 @@ CACHES = {
 # Which work this process takes: `airra/lib/roles.py`.
 ROLE = env.one_of("AIRRA_ROLE", "all", ("all", "web", "worker", "executor", "beat"))
 SCAN_INTERVAL_S = env.integer("AIRRA_SCAN_INTERVAL_S", 30)
+# While this file exists nothing is sent to production; what stands in it is the reason.
+KILL_FILE = Path(env.text("AIRRA_KILL_FILE", str(VAR_DIR / "KILL")))
 # Directories below which connectors may read log files; none by default.
 LOG_DIRS = [Path(word) for word in env.words("AIRRA_LOG_DIRS")]
 SWEEP_INTERVAL_S = env.integer("AIRRA_SWEEP_INTERVAL_S", 10)

@@ -9,8 +9,13 @@ from django.db.models import F, Model
 from django.http import HttpRequest
 
 from incidents.admin import Administered, site
+from incidents.views.refusals import person
+from remediation.commands import policy as policies
 from remediation.decision.catalog import CATALOG, ActionSpec
-from remediation.models import ActionEndpoint, ActionLimit, Policy, Runbook
+from remediation.decision.rules import COLUMNS
+from remediation.models import ActionEndpoint, ActionLimit, FreezeWindow, Policy, Runbook
+from remediation.types import RiskBand
+from remediation.views.policy_forms import FreezeWindowForm, PolicyForm, cell
 
 
 @admin.register(ActionEndpoint, site=site)
@@ -19,43 +24,86 @@ class ActionEndpointAdmin(Administered):
     fields = ("workspace", "name", "url", "secret_ref", "timeout_s", "is_enabled")
 
 
-class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
-    allowed_actions = forms.MultipleChoiceField(
-        choices=[(key, key.replace("_", " ")) for key in CATALOG],
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
-        help_text="None ticked: every action of the catalogue.",
-    )
+def may_loosen(request: HttpRequest) -> bool:
+    """Whether this user may loosen what keeps AIRRA from acting."""
+    return bool(getattr(request.user, "is_superuser", False))
 
-    def clean(self) -> dict[str, Any]:
-        data: dict[str, Any] = super().clean() or {}
-        if data.get("freeze_until") and not data.get("freeze_from"):
-            raise ValidationError({"freeze_from": "A freeze window needs a beginning."})
-        if data.get("freeze_from") and not data.get("freeze_until"):
-            raise ValidationError({"freeze_until": "A freeze window needs an end."})
-        return data
+
+class Loosening(Administered):
+    """Tells its form whether the user may loosen."""
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: Any = None, **kwargs: Any
+    ) -> Any:
+        form: Any = super().get_form(request, obj, bool(change), **kwargs)
+        form.may_loosen = may_loosen(request)
+        return form
 
 
 @admin.register(Policy, site=site)
-class PolicyAdmin(Administered):
+class PolicyAdmin(Loosening):
     """Any change raises the version, which voids every approval given under the old one."""
 
     form = PolicyForm
-    list_display = ("workspace", "version", "default_mode", "is_killed", "freeze_until")
+    list_display = ("workspace", "version", "default_mode", "max_actions_per_hour")
     fieldsets = (
-        (None, {"fields": ("workspace", "version", "default_mode", "allowed_actions")}),
-        ("Stop", {"fields": ("is_killed", "freeze_from", "freeze_until", "freeze_reason")}),
-        ("Limits", {"fields": ("approval_minutes", "max_actions_per_incident")}),
+        (None, {"fields": ("workspace", "version", "default_mode", "approval_minutes")}),
+        ("What may be done", {"fields": ("allowed_actions", "allowed_environments")}),
+        (
+            "How many people decide",
+            {
+                "fields": tuple(
+                    tuple(cell(band, i) for i in range(len(COLUMNS))) for band in RiskBand
+                ),
+                "description": "One or two people, or nobody (escalate): by risk and confidence. "
+                "It may only get stricter with more risk and with less confidence.",
+            },
+        ),
+        (
+            "Limits",
+            {
+                "fields": (
+                    "max_actions_per_incident",
+                    "max_actions_per_target",
+                    "max_actions_nearby",
+                    "max_fleet_share",
+                    "max_actions_per_hour",
+                )
+            },
+        ),
+        ("This change", {"fields": ("reason",)}),
     )
     readonly_fields = ("version",)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
-        if change and form.changed_data:
-            obj.version += 1
-        super().save_model(request, obj, form, change)
+        if not change:
+            super().save_model(request, obj, form, change)
+            return
+        names = [n for n in form.changed_data if n in {f.name for f in Policy._meta.fields}]
+        changed = policies.change(
+            policy=obj,
+            by=person(request),
+            reason=form.cleaned_data["reason"],
+            may_loosen=may_loosen(request),
+            **{name: getattr(obj, name) for name in {*names, "matrix"}},
+        )
+        obj.version = changed.version
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+@admin.register(FreezeWindow, site=site)
+class FreezeWindowAdmin(Loosening):
+    """Adding one is free; less of one needs the right to loosen."""
+
+    form = FreezeWindowForm
+    list_display = ("reason", "starts_at", "ends_at", "is_weekly", "environment", "service")
+    list_select_related = ("service",)
+    list_filter = ("is_weekly", "environment")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and may_loosen(request)
 
 
 @admin.register(Runbook, site=site)

@@ -15,13 +15,14 @@ from incidents.commands import incident as incidents
 from incidents.lifecycle import State
 from incidents.models import Incident, TimelineEvent
 from incidents.permissions import NotPermitted
-from remediation.commands.assessment import freeze_of, policy_of, target_key
+from remediation.commands.assessment import policy_of, target_key
 from remediation.commands.plan import retire
 from remediation.commands.proposal import hash_of
 from remediation.commands.refusal import Refused
 from remediation.commands.request import wish
 from remediation.commands.vote import PLAIN, Stand, Voter, cast, voter_of
 from remediation.models import Approval, Execution, Plan, PlanRequest, Vote
+from remediation.queries import stops
 from remediation.queries.say import NEEDS_MORE, Objection, closed, needs_step_up, not_distinct
 from remediation.types import ExecutionState, Factor, Mode
 
@@ -157,10 +158,10 @@ def _check(approval: Approval, voter: Voter) -> None:
     if change:
         _void(approval, change)
         raise Refused(change.rule, f"{change.reason}: re-plan and look again")
-    policy = policy_of(plan.incident.workspace)
-    if policy.is_killed:
-        raise Refused("kill_switch", "the kill switch is on")
-    frozen = freeze_of(policy, clock.now())
+    killed = stops.killed(plan)
+    if killed:
+        raise Refused("kill_switch", f"the kill switch is on: {killed}")
+    frozen = stops.frozen(plan, clock.now())
     if frozen:
         raise Refused("freeze", f"a freeze window is open: {frozen}")
 

@@ -1,52 +1,58 @@
-"""What the record knows of a planned action: the facts that risk and policy judge."""
+"""What the record knows of a planned action: the facts that policy judges, and its judgement."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-
-from django.db.models import QuerySet
+from datetime import timedelta
 
 from airra.lib import clock
 from analysis.models import Hypothesis
+from analysis.queries import companions
+from analysis.queries.investigations import FEW_LABELS
 from analysis.types import Mechanism, Outcome
-from incidents.lifecycle import Severity
 from incidents.models import Incident, Service, ServiceDependency, Workspace
+from remediation.commands.exposure import HARM, exposure_of
+from remediation.commands.limits import (
+    SIX_HOURS,
+    counts_for,
+    fleet_of,
+    history,
+    in_flight,
+    neighbourhood,
+    rules_of_policy,
+)
 from remediation.decision import policy as rules
 from remediation.decision import risk
 from remediation.decision.catalog import spec_of
-from remediation.models import Execution, Policy
-from remediation.types import ExecutionState, Mode, PlannedAction, Risk
+from remediation.decision.freeze import why_frozen
+from remediation.decision.masking import WINDOW_S, Deed, masks, sizes
+from remediation.models import ActionEndpoint, Plan, Policy, PolicyRuling
+from remediation.queries import stops
+from remediation.types import ExecutionState, PlannedAction, Risk
 
-_ENDED = (
-    ExecutionState.SUCCEEDED,
-    ExecutionState.DEVIATED,
-    ExecutionState.UNDONE,
-    ExecutionState.INCONCLUSIVE,
-)
-_WITHOUT_EFFECT = (ExecutionState.FAILED, ExecutionState.STALE, ExecutionState.CANCELLED)
-_HARM = (ExecutionState.DEVIATED, ExecutionState.UNDONE)
+_IDENTIFIED = (Outcome.ROOT_CAUSE_IDENTIFIED, Outcome.BEST_EFFORT)
 
 
 @dataclass(frozen=True)
 class Assessment:
+    """Risk and ruling, with the case they were made of."""
+
     risk: Risk
     ruling: rules.Ruling
     checks: list[dict[str, str | bool]]
+    case: rules.Case
+
+
+@dataclass(frozen=True)
+class Known:
+    """What its caller knows of an action beyond its dry run."""
+
+    is_confirmed: bool = False  # a person confirmed the cause
+    is_asked_for: bool = False  # a person wants this action, whatever the reasoner believes
+    targets: int = 1  # of a fan-out
 
 
 def policy_of(workspace: Workspace) -> Policy:
     policy, _ = Policy.objects.get_or_create(workspace=workspace)
     return policy
-
-
-def freeze_of(policy: Policy, now: datetime) -> str:
-    """The reason of the freeze window that is open now, else empty."""
-    if (
-        policy.freeze_from
-        and policy.freeze_until
-        and (policy.freeze_from <= now < policy.freeze_until)
-    ):
-        return policy.freeze_reason or "no reason given"
-    return ""
 
 
 def target_key(endpoint_id: object, target_id: str) -> str:
@@ -58,22 +64,85 @@ def assess(
     incident: Incident,
     policy: Policy,
     planned: PlannedAction,
-    key: str,
+    endpoint: ActionEndpoint,
     hypothesis: Hypothesis | None,
-    vouched_for: bool,
+    known: Known | None = None,
 ) -> Assessment:
-    """Judge a dry-run action. `key` is its target's lock key."""
-    assessed = risk.assess(_exposure(incident, planned, hypothesis))
+    """Judge a dry-run action. Stores nothing."""
+    known = known or Known()
+    exposure = exposure_of(
+        incident=incident,
+        planned=planned,
+        hypothesis=hypothesis,
+        kind=endpoint.kind,
+        targets=known.targets,
+    )
+    assessed = risk.assess(exposure)
     case = rules.Case(
         band=assessed.band,
+        action=planned.request.action,
+        environment=exposure.environment,
         reversibility=planned.reversibility,
         dry_run=planned.fidelity,
-        vouched_for=vouched_for,
+        owner=planned.owner,
+        failed=tuple(c.name for c in planned.checks if not c.ok and c.is_fatal),
+        doubtful=tuple(c.name for c in planned.checks if not c.ok and not c.is_fatal),
+        vouched_for=known.is_confirmed or known.is_asked_for,
+        is_calibrated=is_calibrated(incident.workspace),
+        incidents_at_once=len(companions.group(incident).members),
+        topology_is_stale=topology_is_stale(incident.workspace, planned.request.service),
     )
     case = _with_belief(case, hypothesis, planned)
-    case = _with_limits(case, incident, policy, planned)
-    case = _with_recent(case, _history(incident.workspace), planned, key)
-    return Assessment(assessed, rules.decide(case), rules.checks(case))
+    if known.is_asked_for or hypothesis is None:
+        case = replace(case, confidence=0.0)  # the belief is in a cause, and not in this action
+    case = _with_stops(case, incident.workspace, endpoint, planned.request.service)
+    key = target_key(endpoint.pk, planned.target_id)
+    case = _with_history(case, incident, planned, key)
+    case = replace(case, masked=_masked(incident.workspace, planned, hypothesis, key))
+    under = rules_of_policy(policy)
+    return Assessment(assessed, rules.decide(case, under), rules.checks(case, under), case)
+
+
+def keep(
+    assessment: Assessment,
+    *,
+    incident: Incident,
+    policy: Policy,
+    title: str,
+    hypothesis: Hypothesis | None,
+    plan: Plan | None = None,
+) -> PolicyRuling:
+    """Store what policy said and every fact of it; `plan` None is what never became one."""
+    return PolicyRuling.objects.create(
+        workspace=incident.workspace,
+        incident=incident,
+        plan=plan,
+        hypothesis=hypothesis,
+        at=clock.now(),
+        title=title[:200],
+        facts=assessment.case.as_json(),
+        risk_score=assessment.risk.score,
+        decision=assessment.ruling.decision,
+        reasons=list(assessment.ruling.reasons),
+        policy_version=policy.version,
+    )
+
+
+def is_calibrated(workspace: Workspace) -> bool:
+    """Whether people here have judged enough hypotheses to know what a confidence is worth."""
+    judged = Hypothesis.objects.filter(investigation__incident__workspace=workspace)
+    return judged.exclude(verdict="").count() >= FEW_LABELS
+
+
+def topology_is_stale(workspace: Workspace, service: str) -> bool:
+    """Edges of the service are known, and none of them was seen lately or said by people."""
+    found = Service.objects.filter(workspace=workspace, name=service).first()
+    if found is None:
+        return False
+    edges = ServiceDependency.objects.visible()
+    touching = edges.filter(caller=found) | edges.filter(callee=found)
+    fresh = ServiceDependency.objects.fresh().filter(pk__in=touching.values("pk"))
+    return touching.exists() and not fresh.exists()
 
 
 def _with_belief(
@@ -81,95 +150,86 @@ def _with_belief(
 ) -> rules.Case:
     if hypothesis is None:
         return case
-    identified = (Outcome.ROOT_CAUSE_IDENTIFIED, Outcome.BEST_EFFORT)
     forbidden = spec_of(planned.request.action).forbidden_when
     return replace(
         case,
         confidence=hypothesis.confidence,
-        abstained=hypothesis.investigation.outcome not in identified,
+        abstained=hypothesis.investigation.outcome not in _IDENTIFIED,
         tainted=hypothesis.is_tainted,
         fits=Mechanism(hypothesis.mechanism) not in forbidden,
     )
 
 
-def _with_limits(
-    case: rules.Case, incident: Incident, policy: Policy, planned: PlannedAction
+def _masked(
+    workspace: Workspace, planned: PlannedAction, hypothesis: Hypothesis | None, key: str
+) -> str:
+    """Why it would only hide the trouble, by what reached this target within a day."""
+    now = clock.now()
+    since = now - timedelta(seconds=WINDOW_S)
+    done = history(workspace).filter(target_key=key, intent_at__gt=since)
+    past = [
+        Deed(
+            action=row.plan.action,
+            mechanism=row.plan.hypothesis.mechanism if row.plan.hypothesis else "",
+            at=row.intent_at.timestamp(),
+            sizes=sizes(row.plan.before, row.plan.after),
+        )
+        for row in done.select_related("plan__hypothesis")
+        if row.intent_at
+    ]
+    proposed = Deed(
+        action=planned.request.action,
+        mechanism=hypothesis.mechanism if hypothesis else "",
+        at=now.timestamp(),
+        sizes=sizes(planned.before, planned.after),
+    )
+    return masks(proposed, past)
+
+
+def _with_stops(
+    case: rules.Case, workspace: Workspace, endpoint: ActionEndpoint, service: str
 ) -> rules.Case:
-    allowed = policy.allowed_actions
     return replace(
         case,
-        killed=policy.is_killed,
-        frozen=freeze_of(policy, clock.now()),
-        allowed=not allowed or planned.request.action in allowed,
-        actions_on_incident=_history(incident.workspace).filter(plan__incident=incident).count(),
-        max_actions_per_incident=policy.max_actions_per_incident,
+        killed=stops.why_killed(
+            workspace_id=workspace.pk,
+            environment=case.environment,
+            kind=endpoint.kind,
+            endpoint_id=endpoint.pk,
+        ),
+        frozen=why_frozen(
+            stops.windows_of(workspace.pk),
+            clock.now(),
+            environment=case.environment,
+            service=service,
+        ),
     )
 
 
-def _history(workspace: Workspace) -> QuerySet[Execution]:
-    """What may have reached production here; undoing is not counted against anything."""
-    return Execution.objects.filter(
-        plan__incident__workspace=workspace,
-        mode=Mode.LIVE,
-        kind=Execution.Kind.APPLY,
-        intent_at__isnull=False,
-    ).exclude(state__in=_WITHOUT_EFFECT)
-
-
-def _with_recent(
-    case: rules.Case, history: QuerySet[Execution], planned: PlannedAction, key: str
+def _with_history(
+    case: rules.Case, incident: Incident, planned: PlannedAction, key: str
 ) -> rules.Case:
-    now = clock.now()
-    on_target = history.filter(target_key=key)
+    now, workspace, service = clock.now(), incident.workspace, planned.request.service
+    done = history(workspace)
+    on_target = done.filter(target_key=key)
     same = on_target.filter(plan__action=planned.request.action)
     cooldown = timedelta(seconds=spec_of(planned.request.action).cooldown_s)
-    harm_today = on_target.filter(state__in=_HARM, intent_at__gt=now - timedelta(days=1))
+    unknown = in_flight(workspace).filter(state=ExecutionState.UNKNOWN)
+    near = neighbourhood(workspace, service)
     return replace(
         case,
-        actions_last_hour=history.filter(intent_at__gt=now - timedelta(hours=1)).count(),
-        same_action_in_6h=same.filter(intent_at__gt=now - timedelta(hours=6)).count(),
+        counts=counts_for(
+            workspace=workspace,
+            incident_id=incident.pk,
+            service=service,
+            target_key=key,
+            fleet=fleet_of(planned.before),
+        ),
+        same_action_in_6h=same.filter(intent_at__gt=now - SIX_HOURS).count(),
         cooling_down=same.filter(intent_at__gt=now - cooldown).exists(),
-        unknown_on_target=on_target.filter(state=ExecutionState.UNKNOWN).exists(),
-        deviated_last_day=harm_today.exists(),
+        unknown_on_target=unknown.filter(target_key=key).exists(),
+        unknown_nearby=unknown.exclude(target_key=key).filter(plan__service_name__in=near).exists(),
+        deviated_last_day=on_target.filter(
+            state__in=HARM, intent_at__gt=now - timedelta(days=1)
+        ).exists(),
     )
-
-
-def _exposure(
-    incident: Incident, planned: PlannedAction, hypothesis: Hypothesis | None
-) -> risk.Exposure:
-    request = planned.request
-    service = Service.objects.filter(workspace=incident.workspace, name=request.service).first()
-    runs = _history(incident.workspace).filter(
-        plan__action=request.action, plan__service_name=request.service, state__in=_ENDED
-    )
-    a_month_ago = clock.now() - timedelta(days=30)
-    return risk.Exposure(
-        reversibility=planned.reversibility,
-        environment=service.environment if service else "",
-        critical_dependents=_critical_dependents(service) if service else 0,
-        other_major_incident=_other_major_incident(incident, hypothesis, request.service),
-        runs=runs.count(),
-        successes=runs.filter(state=ExecutionState.SUCCEEDED).count(),
-        deviated_recently=runs.filter(state__in=_HARM, intent_at__gt=a_month_ago).exists(),
-    )
-
-
-def _critical_dependents(service: Service) -> int:
-    """Critical services that reach this one in one or two calls."""
-    near = set(_callers({service.pk}))
-    reached = (near | set(_callers(near))) - {service.pk}
-    return Service.objects.filter(pk__in=reached, tier=Service.Tier.CRITICAL).count()
-
-
-def _callers(services: set[object]) -> QuerySet[ServiceDependency, object]:
-    found = ServiceDependency.objects.visible().filter(callee__in=services)
-    return found.values_list("caller_id", flat=True)
-
-
-def _other_major_incident(incident: Incident, hypothesis: Hypothesis | None, service: str) -> bool:
-    """A critical incident that this one does not explain."""
-    explained = {service, *(hypothesis.path if hypothesis else [])}
-    others = Incident.objects.live().filter(
-        workspace=incident.workspace, severity=Severity.CRITICAL
-    )
-    return others.exclude(pk=incident.pk).exclude(service__name__in=explained).exists()

@@ -15,12 +15,13 @@ from airra.lib.jobs import Job, enqueue
 from incidents.commands import audit
 from incidents.permissions import Permission
 from incidents.queries.access import require
-from remediation.commands.assessment import freeze_of, policy_of
+from remediation.commands.assessment import policy_of
 from remediation.commands.consequence import follow
 from remediation.commands.proposal import hash_of
 from remediation.commands.refusal import Refused
 from remediation.execution.protocol import Event, Facts, next_state
 from remediation.models import Execution, Plan
+from remediation.queries import stops
 from remediation.types import ExecutionState, Mode
 
 _S = ExecutionState
@@ -112,7 +113,7 @@ def _fields(execution: Execution, to: ExecutionState, told: dict[str, Any]) -> d
 
 def facts_of(execution: Execution, now: datetime) -> Facts:
     """The facts of this moment, read inside the caller's transaction."""
-    plan = Plan.objects.select_related("incident__workspace").get(pk=execution.plan_id)
+    plan = Plan.objects.select_related("incident__workspace", "endpoint").get(pk=execution.plan_id)
     policy = policy_of(plan.incident.workspace)
     is_undo = execution.kind == Execution.Kind.UNDO
     same_plan = execution.plan_hash == execution.approval.plan_hash == hash_of(plan)
@@ -120,7 +121,7 @@ def facts_of(execution: Execution, now: datetime) -> Facts:
         # An undo belongs to what was approved under the policy of its time.
         hash_matches=same_plan and (is_undo or policy.version == plan.policy_version),
         is_expired=_is_expired(execution, now),
-        is_stopped=policy.is_killed or bool(freeze_of(policy, now)),
+        is_stopped=bool(stops.stopped(plan)),
         is_wanted=_is_wanted(execution, plan),
         lease_is_over=execution.lease_until is not None and execution.lease_until <= now,
         quarantine_is_over=(

@@ -10,7 +10,7 @@ from analysis.models import Hypothesis
 from incidents.commands import audit, timeline
 from incidents.models import Incident, TimelineEvent
 from remediation.commands import prediction as predictions
-from remediation.commands.assessment import Assessment
+from remediation.commands.assessment import Assessment, keep
 from remediation.commands.refusal import Refused
 from remediation.decision.catalog import (
     BadParameters,
@@ -104,6 +104,14 @@ def store(proposal: Proposal) -> Plan:
         target=plan,
         by=proposal.requested_by,
         after={"hash": plan.plan_hash, "action": plan.action, "params": plan.params},
+    )
+    keep(
+        assessment,
+        incident=plan.incident,
+        policy=proposal.policy,
+        title=plan.title,
+        hypothesis=plan.hypothesis,
+        plan=plan,
     )
     ask(plan, minutes=proposal.policy.approval_minutes)
     return plan

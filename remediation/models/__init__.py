@@ -7,6 +7,8 @@ from remediation.models.execution import Execution
 from remediation.models.plan import Plan
 from remediation.models.policy import ActionEndpoint, Policy, Runbook
 from remediation.models.request import PlanRequest
+from remediation.models.ruling import PolicyRuling
+from remediation.models.stops import FreezeWindow, KillSwitch
 
 __all__ = [
     "ActionEndpoint",
@@ -14,10 +16,13 @@ __all__ = [
     "Approval",
     "Delegation",
     "Execution",
+    "FreezeWindow",
+    "KillSwitch",
     "PasswordCheck",
     "Plan",
     "PlanRequest",
     "Policy",
+    "PolicyRuling",
     "Runbook",
     "Vote",
 ]

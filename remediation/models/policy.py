@@ -2,7 +2,6 @@
 
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import Q
 
 from airra.lib.ids import uuid7
 from incidents.models import Service, Workspace
@@ -48,27 +47,34 @@ class Policy(models.Model):
     default_mode = models.CharField(
         max_length=8, choices=[(m, m.replace("_", " ")) for m in Mode], default=Mode.DRY_RUN
     )
-    is_killed = models.BooleanField(default=False, help_text="Stop: no effect on production.")
-    freeze_from = models.DateTimeField(null=True, blank=True)
-    freeze_until = models.DateTimeField(null=True, blank=True)
-    freeze_reason = models.CharField(max_length=200, blank=True)
     allowed_actions = models.JSONField(
         default=list, blank=True, help_text="Catalogue keys; empty allows all of them."
+    )
+    allowed_environments = models.JSONField(
+        default=list, blank=True, help_text="Names; empty allows all of them."
+    )
+    matrix = models.JSONField(
+        default=dict, blank=True, help_text="Rows of decisions by risk; empty: the built-in one."
     )
     approval_minutes = models.PositiveSmallIntegerField(
         default=30, validators=[MinValueValidator(1)]
     )
     max_actions_per_incident = models.PositiveSmallIntegerField(default=3)
+    max_actions_per_target = models.PositiveSmallIntegerField(
+        default=2, help_text="Within six hours."
+    )
+    max_actions_nearby = models.PositiveSmallIntegerField(
+        default=1, help_text="At once, on a service and those it calls or is called by."
+    )
+    max_fleet_share = models.FloatField(
+        default=0.25, help_text="Of the replicas of one service at once; one in any case."
+    )
+    max_actions_per_hour = models.PositiveSmallIntegerField(
+        default=6, help_text="In the whole installation."
+    )
 
     class Meta:
         verbose_name_plural = "policies"
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(freeze_from__isnull=True, freeze_until__isnull=True)
-                | Q(freeze_until__gt=models.F("freeze_from")),
-                name="freeze_ends_after_it_begins",
-            )
-        ]
 
     def __str__(self) -> str:
         return f"Policy of {self.workspace}, version {self.version}"

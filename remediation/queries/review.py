@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from airra.lib import clock
 from analysis.queries.hypotheses import HypothesisRow, row_of
 from incidents.models import Incident
-from remediation.models import Approval, Plan, Policy, Vote
+from remediation.models import Approval, Plan, Vote
+from remediation.queries import stops
 from remediation.queries.executions import Record, record_of
 from remediation.queries.plan import DiffLine, PlanPanel, diff_lines, panel_of, risk_factors
 from remediation.queries.say import name_of
@@ -140,9 +141,9 @@ def standing_of(panel: PlanPanel, approval: Approval) -> Standing:
 
 
 def _pending(approval: Approval) -> Standing:
-    policy = Policy.objects.filter(workspace=approval.plan.incident.workspace_id).first()
-    if policy is not None and policy.is_killed:
-        text = "The kill switch is on: nothing can be approved, and nothing runs."
+    killed = stops.killed(approval.plan)
+    if killed:
+        text = f"The kill switch is on: nothing can be approved, and nothing runs ({killed})."
         return Standing("killed", "tone-red", "octagon-alert", text)
     people = "two people" if approval.needed == 2 else "one person"
     if approval.first_approver_id is not None:

@@ -15,6 +15,7 @@ from remediation.models import (
     Approval,
     Delegation,
     Execution,
+    FreezeWindow,
     Plan,
     Policy,
     Vote,
@@ -36,6 +37,18 @@ Kind = TimelineEvent.Kind
 def policy(place: Workspace | None = None, **fields: Any) -> Policy:
     found, _ = Policy.objects.update_or_create(workspace=place or make.workspace(), defaults=fields)
     return found
+
+
+def freeze(place: Workspace, **fields: Any) -> FreezeWindow:
+    """One that is over, unless said otherwise."""
+    now = clock.now()
+    values = {
+        "reason": "the move to the new data centre",
+        "starts_at": now - timedelta(days=9),
+        "ends_at": now - timedelta(days=8),
+        **fields,
+    }
+    return FreezeWindow.objects.create(workspace=place, **values)
 
 
 def endpoint(place: Workspace | None = None, **fields: Any) -> ActionEndpoint:

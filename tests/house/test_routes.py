@@ -111,6 +111,7 @@ def _rows(here: Workspace, viewer: User) -> dict[str, Model]:
     audit.record("test.begun", target=here)
     analysis.detector(place=here)
     story.policy(here)
+    story.freeze(here)
     edges = ServiceDependency.objects.filter(caller__workspace=here)
     own: dict[str, Model] = {
         "auth.user": viewer,

@@ -8,21 +8,22 @@ from dataclasses import replace
 from datetime import timedelta
 
 from django.db import DatabaseError, IntegrityError, transaction
-from django.db.models import F, Max, QuerySet
+from django.db.models import Exists, F, Max, QuerySet
 
 from airra.lib import clock
 from incidents.commands import audit
 from incidents.lifecycle import State
 from incidents.models import TimelineEvent
 from remediation.commands.acting.endpoint import executor_of
-from remediation.commands.assessment import freeze_of, policy_of
 from remediation.commands.consequence import advance, follow, version_left_by
 from remediation.commands.execution import facts_of, load, move
+from remediation.commands.limits import Held, held_back, limits_hold, take_turn
 from remediation.commands.proposal import hash_of, planned_of
 from remediation.decision.catalog import spec_of
 from remediation.execution.base import Attempt, Effect, ExecutorError
 from remediation.execution.protocol import Event, Facts, next_state
 from remediation.models import Approval, Execution, Plan
+from remediation.queries import stops
 from remediation.types import Applied, ExecutionState, Mode, PlannedAction, Probe
 
 _S = ExecutionState
@@ -98,20 +99,22 @@ def _claim(execution: Execution, read: str, credential_life_s: float) -> Attempt
     credential of `credential_life_s` may land so long: until then absent is not absent.
     """
     now = clock.now()
+    take_turn()
     execution.refresh_from_db()
-    facts = facts_of(execution, now)
+    held = limits_hold(execution)
+    facts = held_back(facts_of(execution, now), held)
     facts = replace(facts, hash_matches=facts.hash_matches and read == execution.plan_hash)
     to = next_state(ExecutionState(execution.state), Event.CLAIM, facts)
     if to is None:
         return None
     if to is not _S.INTENT:
-        _refuse(execution, to, facts)
+        _refuse(execution, to, facts, held)
         return None
     lease_until = now + timedelta(seconds=spec_of(execution.plan.action).lease_s)
-    held = Execution.objects.filter(target_key=execution.target_key)
+    earlier = Execution.objects.filter(target_key=execution.target_key)
     intent = {
         "error": "",  # of an earlier try that could not be recorded
-        "fence": (held.aggregate(top=Max("fence"))["top"] or 0) + 1,
+        "fence": (earlier.aggregate(top=Max("fence"))["top"] or 0) + 1,
         "intent_at": now,
         "lease_until": lease_until,
         "quarantine_until": now + timedelta(seconds=credential_life_s + _CLOCK_SKEW_S),
@@ -136,12 +139,11 @@ def _claimable(execution: Execution) -> QuerySet[Execution]:
     Django select the row in a subquery, which PostgreSQL does not ask again after it has waited
     for another claim of the same row: both would win.
     """
-    plans = Plan.objects.filter(
-        plan_hash=execution.plan_hash, incident__workspace__policy__is_killed=False
-    )
+    plans = Plan.objects.filter(plan_hash=execution.plan_hash)
     if execution.kind == Execution.Kind.APPLY:
         plans = plans.filter(incident__workspace__policy__version=F("policy_version"))
     return Execution.objects.filter(
+        ~Exists(stops.switches_on(execution.plan)),
         pk=execution.pk,
         state=_S.APPROVED,
         mode=Mode.LIVE,
@@ -163,11 +165,12 @@ def _attempt_of(execution: Execution) -> Attempt:
     )
 
 
-def _refuse(execution: Execution, to: ExecutionState, facts: Facts) -> None:
+def _refuse(execution: Execution, to: ExecutionState, facts: Facts, held: Held | None) -> None:
     """A claim that ends the execution, with the rule that said so."""
+    stopped = stops.stopped(execution.plan) or (held.reason if held else "")
     rules = (
         (not facts.is_wanted, "nobody waits for it any more"),
-        (facts.is_stopped, "the kill switch or a freeze window is on"),
+        (facts.is_stopped, stopped),
         (facts.is_expired, "its approval has run out"),
         (True, "the plan or the policy has changed since it was approved"),
     )
@@ -194,11 +197,8 @@ def _to_apply(execution: Execution) -> PlannedAction:
 
 def _why_not_send(execution: Execution) -> str:
     """The last look before the effect; the executor itself looks at the lease."""
-    policy = policy_of(execution.plan.incident.workspace)
-    policy.refresh_from_db()
-    if policy.is_killed or freeze_of(policy, clock.now()):
-        return "the kill switch or a freeze window came on before anything was sent"
-    return ""
+    stopped = stops.stopped(execution.plan)
+    return f"before anything was sent: {stopped}" if stopped else ""
 
 
 def _record(execution: Execution, effect: Effect) -> None:

@@ -8,7 +8,7 @@ from analysis.models import Hypothesis
 from incidents.models import Incident
 from remediation.commands import prediction as predictions
 from remediation.commands.acting.endpoint import executor_of
-from remediation.commands.assessment import Assessment, assess, policy_of, target_key
+from remediation.commands.assessment import Assessment, Known, assess, keep, policy_of
 from remediation.commands.proposal import Proposal, checked_request
 from remediation.commands.refusal import Refused
 from remediation.decision.catalog import Limit, spec_of, title_of, turned_round
@@ -52,12 +52,14 @@ def propose(
         incident=incident,
         policy=policy,
         planned=planned,
-        key=target_key(endpoint.pk, planned.target_id),
+        endpoint=endpoint,
         hypothesis=hypothesis,
-        vouched_for=is_confirmed or requested_by is not None,
+        known=Known(is_confirmed=is_confirmed, is_asked_for=requested_by is not None),
     )
     assessment = _within(assessment, limit_on(incident.workspace, request.action))
     if assessment.ruling.decision is Decision.ESCALATE:
+        title = title_of(planned.request)
+        keep(assessment, incident=incident, policy=policy, title=title, hypothesis=hypothesis)
         reasons = "; ".join(assessment.ruling.reasons)
         raise Refused("policy", f"{title_of(request)}: {reasons}")
     return Proposal(

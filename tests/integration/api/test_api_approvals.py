@@ -169,7 +169,7 @@ def test_an_approval_ends_at_its_time(world: World, plan: Plan, ana: Caller) -> 
 
 
 def test_the_kill_switch_stops_approvals(world: World, plan: Plan, ana: Caller) -> None:
-    world.policy(is_killed=True)
+    world.kill()
     said = assert_problem(ana.post(path_of(plan, "approve"), said_by("ana")), 409)
     assert said["rule"] == "kill_switch"
 

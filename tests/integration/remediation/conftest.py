@@ -19,12 +19,21 @@ from incidents.lifecycle import State
 from incidents.models import Incident, Membership, Service, TimelineEvent, Workspace
 from incidents.permissions import Role
 from remediation.commands import approval as approvals
-from remediation.commands import verification
+from remediation.commands import stops, verification
 from remediation.commands.acting import execution as executions
 from remediation.commands.acting import plan as plans
 from remediation.commands.acting import request as requests
 from remediation.commands.refusal import Refused
-from remediation.models import ActionEndpoint, Approval, Execution, Plan, PlanRequest, Policy
+from remediation.models import (
+    ActionEndpoint,
+    Approval,
+    Execution,
+    FreezeWindow,
+    KillSwitch,
+    Plan,
+    PlanRequest,
+    Policy,
+)
 from tests.fakes.executor import SECRET, ActionEndpointServer, Thing
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -179,6 +188,22 @@ class World:
         Policy.objects.filter(pk=policy.pk).update(**fields)
         policy.refresh_from_db()
         return policy
+
+    def kill(self, scope: str = "all", value: str = "") -> KillSwitch:
+        return stops.stop(
+            workspace=self.workspace, scope=scope, value=value, reason="looks wrong", by=self.ana
+        )
+
+    def freeze(self, **fields: Any) -> FreezeWindow:
+        return FreezeWindow.objects.create(
+            workspace=self.workspace,
+            **{
+                "reason": "release day",
+                "starts_at": clock.now(),
+                "ends_at": clock.now() + timedelta(hours=1),
+                **fields,
+            },
+        )
 
     def reasons(self) -> list[str]:
         return [event.text for event in self.incident.events.all()]

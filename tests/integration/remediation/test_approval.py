@@ -1,5 +1,6 @@
 """People decide: who may, on what, until when."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -124,13 +125,18 @@ def test_a_plan_edited_after_it_was_asked_about_cannot_be_approved(world: World)
 
 
 @pytest.mark.parametrize(
-    ("change", "rule"), [({"version": 9}, "policy_version"), ({"is_killed": True}, "kill_switch")]
+    ("change", "rule"),
+    [
+        (lambda world: world.policy(version=9), "policy_version"),
+        (lambda world: world.kill(), "kill_switch"),
+        (lambda world: world.freeze(), "freeze"),
+    ],
 )
 def test_policy_is_asked_again_at_the_approval(
-    world: World, change: dict[str, Any], rule: str
+    world: World, change: Callable[[World], object], rule: str
 ) -> None:
     plan = world.planned()
-    world.policy(**change)
+    change(world)
     with pytest.raises(Refused) as refused:
         approve(world, plan, world.ana)
     assert refused.value.rule == rule

@@ -228,7 +228,7 @@ def test_the_kill_switch_takes_the_buttons_away(
     ana: Client,
     plan: Plan,
 ) -> None:
-    world.policy(is_killed=True)
+    world.kill()
     text = ana.get(path_of(plan)).content.decode()
     assert "The kill switch is on" in text
     assert 'value="approve"' not in text

@@ -131,27 +131,25 @@ def ada(make_world: Callable[[], World]) -> User:
 
 
 @TABLES
-def test_the_kill_switch_and_the_policy_stay_as_they_were(
-    table: str, ada: User, client: Client
-) -> None:
+def test_the_policy_stays_as_it_was(table: str, ada: User, client: Client) -> None:
     policy, _ = Policy.objects.get_or_create(workspace=Service.objects.get().workspace)
     client.force_login(ada)
     page = reverse("admin:remediation_policy_change", args=[policy.pk])
     form = client.get(page).context["adminform"].form
     data = {name: value for name, value in form.initial.items() if value is not None}
     with no_room(table):
-        answer = client.post(page, {**data, "is_killed": "on"})
+        answer = client.post(page, {**data, "max_actions_per_hour": 2})
     assert answer.status_code == 503
     assert "Nothing was done" in answer.content.decode()
     assert "No space left on device" in answer.content.decode()
     before = policy.version
     policy.refresh_from_db()
-    assert (policy.is_killed, policy.version) == (False, before)
-    assert client.post(page, {**data, "is_killed": "on"}).status_code == 302
+    assert (policy.max_actions_per_hour, policy.version) == (6, before)
+    assert client.post(page, {**data, "max_actions_per_hour": 2}).status_code == 302
     policy.refresh_from_db()
-    assert policy.is_killed
+    assert policy.max_actions_per_hour == 2
     row = AuditEvent.objects.get(kind="policy.changed")
-    assert row.after["is_killed"] is True
+    assert row.after["limits"]["per_hour"] == 2
 
 
 def test_a_setting_is_not_deleted_without_its_row(ada: User, client: Client) -> None:

@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
-from remediation.models import Execution, Plan, Policy
+from remediation.models import Execution, KillSwitch, Plan, Policy
 from remediation.types import ExecutionState
 from tests.integration.remediation.conftest import World
 
@@ -46,7 +46,7 @@ def test_the_claim_compares_the_rows_own_columns_in_the_update_itself(world: Wor
     "meddle",
     [
         lambda e: Policy.objects.update(version=F("version") + 1),
-        lambda e: Policy.objects.update(is_killed=True),
+        lambda _: KillSwitch.objects.create(scope="all", reason="x", actor="a"),
         lambda e: Plan.objects.filter(pk=e.plan_id).update(plan_hash="f" * 64),
         lambda e: Execution.objects.filter(pk=e.pk).update(state=ExecutionState.CANCELLED),
     ],

@@ -12,10 +12,11 @@ from incidents.lifecycle import State
 from remediation.commands.acting import execution as executions
 from remediation.commands.execution import settle_unknown
 from remediation.commands.refusal import Refused
+from remediation.commands.stops import start_again
 from remediation.commands.sweep import sweep
 from remediation.execution.base import CREDENTIAL_LIFE_S, Attempt, Effect
 from remediation.execution.executors.webhook import WebhookExecutor
-from remediation.models import Approval, Execution, Plan
+from remediation.models import Approval, Execution, KillSwitch, Plan
 from remediation.types import ExecutionState, Mode, PlannedAction, Probe
 from tests.fakes.executor import Fault
 from tests.integration.remediation.conftest import World
@@ -209,12 +210,12 @@ def test_a_worker_that_dies_leaves_unknown_and_one_effect(
 
 def test_the_kill_switch_stops_what_was_approved(world: World) -> None:
     execution = world.approved()
-    world.policy(is_killed=True)
+    world.kill()
     execution = world.run(execution)
     assert execution.state == ExecutionState.CANCELLED
     assert "kill switch" in execution.error
     assert world.server.effects == []
-    world.policy(is_killed=False)
+    start_again(switch=KillSwitch.objects.get(), by=world.ana, reason="was nothing")
     assert world.run(execution).state == ExecutionState.CANCELLED
 
 
@@ -226,7 +227,7 @@ def test_the_kill_switch_is_looked_at_again_after_the_claim(
 
     def claim_then_kill(*told: Any) -> object:
         attempt = really(*told)
-        world.policy(is_killed=True)
+        world.kill()
         return attempt
 
     monkeypatch.setattr(executions, "_claim", claim_then_kill)
@@ -236,10 +237,10 @@ def test_the_kill_switch_is_looked_at_again_after_the_claim(
 
 def test_a_freeze_window_stops_what_was_approved(world: World) -> None:
     execution = world.approved()
-    now = clock.now()
-    world.policy(freeze_from=now, freeze_until=world.hands.advance(minutes=5))
-    world.policy(freeze_from=now, freeze_until=clock.now().replace(minute=59))
-    assert world.run(execution).state == ExecutionState.CANCELLED
+    world.freeze()
+    execution = world.run(execution)
+    assert execution.state == ExecutionState.CANCELLED
+    assert "a freeze window is open (release day)" in execution.error
 
 
 def test_an_approval_that_has_run_out_is_not_carried_out(world: World) -> None:

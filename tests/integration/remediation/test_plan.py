@@ -120,7 +120,7 @@ def test_a_candidate_that_cannot_dry_run_gives_way(world: World) -> None:
 
 
 def test_what_policy_escalates_is_left_to_people(world: World) -> None:
-    world.policy(is_killed=True)
+    world.kill()
     assert acting.create_for(investigation_id=str(world.investigated().pk)) is None
     assert "the kill switch is on" in world.last_event().text
 

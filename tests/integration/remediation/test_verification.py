@@ -121,7 +121,7 @@ def test_the_kill_switch_holds_for_an_undo_too(world: World) -> None:
     world.watch(execution)
     world.metric.value = 2.0
     execution = world.watch(execution, times=7)
-    world.policy(is_killed=True)
+    world.kill()
     undo = world.run(execution.undone_by)
     assert undo.state == ExecutionState.CANCELLED
     assert world.server.things["payments"].replicas == 4

@@ -202,7 +202,7 @@ def test_a_storm_asks_for_two_people(world: World) -> None:
 
 
 def test_a_fix_that_only_masks_is_left_to_people_the_third_time(world: World) -> None:
-    key = f"{world.endpoint.pk}:payments"
+    key = f"{world.endpoint.pk}:service/payments"
     for hours in (20, 10):
         earlier(world, target_key=key, intent_at=clock.now() - timedelta(hours=hours))
     assert plans.create_for(investigation_id=str(world.investigated().pk)) is None

@@ -7,6 +7,7 @@ digest, so that it can be erased later and the chain still holds.
 """
 
 import hashlib
+import json
 import secrets
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import rfc8785
 
 FORMAT = "airra-audit-1"
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 _SAFE = 2**53 - 1  # beyond it, JSON's numbers are no longer exact, and databases differ
 
 
@@ -47,7 +49,19 @@ def _text(value: str) -> str:
 
 def canonical(value: Any) -> bytes:
     """RFC 8785 of the plain value."""
-    return rfc8785.dumps(plain(value))
+    text = plain(value)
+    if _is_simple(text):  # then Python's own encoder in C says the same, in a fifth of the time
+        return _ENCODER.encode(text).encode()
+    return rfc8785.dumps(text)
+
+
+def _is_simple(value: Any) -> bool:
+    """No floats, whose digits differ, and no keys that UTF-16 would sort in another order."""
+    if isinstance(value, dict):
+        return all(key.isascii() and _is_simple(part) for key, part in value.items())
+    if isinstance(value, list):
+        return all(map(_is_simple, value))
+    return not isinstance(value, float)
 
 
 def fresh_salts(names: Iterable[str]) -> dict[str, str]:

@@ -15,8 +15,8 @@ from remediation.types import Prediction, Schedule
 
 _LOOK_BACK_S = 60.0
 _INTERVAL_S = 10.0
-# Seconds before samples count after actions that restart nothing; others take the catalogue's.
-_QUIET = {"scale": 20.0, "flag": 15.0}
+# Seconds before samples count, where harm must show sooner than the catalogue's settling time.
+_QUIET = {"scale": 20.0, "flag": 15.0, "rollback": 35.0}
 _FELT = frozenset({Detector.Signal.ERRORS, Detector.Signal.LATENCY, Detector.Signal.AVAILABILITY})
 _DEMAND = frozenset({Detector.Signal.TRAFFIC})  # no action of ours makes people want less
 _LEFTOVER = 0.2  # of the departure from expected may remain, where the band is narrower than that

@@ -99,18 +99,15 @@ class _Trial:
 
     def harm(self) -> _Found:
         """A guard's harm stands by itself; the alerting metric's may be a shift of everything."""
-        worst = max(
-            (guard for guard in self.guards if failed(guard)),
-            key=lambda guard: (guard.departure(newest_level(guard)), guard.key),
-            default=None,
-        )
-        if worst is not None:
-            return Verdict.DEVIATION, f"{_beyond(worst)}: the action did harm"
-        if not failed(self.alert):
-            return None
-        if self._moved_with_everything():
-            return self._shift_of_everything() if self.is_over else None
-        return Verdict.DEVIATION, f"{_beyond(self.alert)}: worse than before the action"
+        is_shift = failed(self.alert) and self._moved_with_everything()
+        harmed = [guard for guard in self.guards if failed(guard)]
+        if failed(self.alert) and not is_shift:
+            harmed.append(self.alert)
+        if not harmed:
+            return self._shift_of_everything() if is_shift and self.is_over else None
+        worst = max(harmed, key=lambda line: (line.departure(newest_level(line)), line.key))
+        word = "worse than before the action" if worst is self.alert else "the action did harm"
+        return Verdict.DEVIATION, f"{_beyond(worst)}: {word}"
 
     def _moved_with_everything(self) -> bool:
         alike = sum(self._is_alike(peer) is True for peer in self.peers)

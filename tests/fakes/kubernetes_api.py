@@ -68,6 +68,7 @@ class KubernetesServer:
             ADMIN: {("*", "*")},
             VIEWER: {("get", "*"), ("list", "*")},
         }
+        self.accounts: dict[str, set[tuple[str, str]]] = {}  # what their tokens may; else all
         self.dies_at: dict[str, float] = {}  # of tokens that do
         self.token_life_s = 0.0  # 0: what was asked for
         self.after: Callable[[str, Json], None] = lambda resource, item: None
@@ -257,7 +258,7 @@ class KubernetesServer:
             message = "spec.expirationSeconds: may not specify a duration less than 10 minutes"
             raise Refusal(422, "Invalid", message)
         token = f"token-{len(self.tokens)}-of-{namespace}-{name}"
-        self.tokens[token] = {("*", "*")}
+        self.tokens[token] = self.accounts.get(name, {("*", "*")})
         self.dies_at[token] = time.time() + (self.token_life_s or seconds)
         status = {"token": token, "expirationTimestamp": stamp(self.dies_at[token])}
         return {**given, "metadata": {"name": name, "namespace": namespace}, "status": status}

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from remediation.decision.catalog import spec_of
 from remediation.execution import registry
 from remediation.execution.base import ExecutorError, NothingToActOn, UnknownService
 from remediation.types import ActionRequest, Applied, ExecutorKind, Fidelity, Probe, Reversibility
@@ -247,6 +248,10 @@ def test_what_a_kind_promises_is_possible(kind: ExecutorKind) -> None:
     assert offered == promised.actions  # each is tested on some target
     assert promised.undoes <= promised.actions
     assert timedelta(0) < timedelta(seconds=promised.credential_life_s) < timedelta(hours=2)
+    for spec in map(spec_of, promised.actions):
+        assert spec.way(kind), f"the catalogue does not know how {kind} does {spec.key}"
+        # Sent at the end of the lease, it has landed before "absent" may be believed.
+        assert spec.lease_s + spec.timeout_s <= promised.credential_life_s
 
 
 def test_requests_are_not_aimed_by_the_rig(rig: Rig) -> None:

@@ -3,14 +3,33 @@
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from remediation.execution.registry import BadOptions, checked_options
+from remediation.decision.catalog import spec_of
+from remediation.execution.executors.kubernetes_api import TOKEN_S
+from remediation.execution.registry import BadOptions, checked_options, guarantees
 from remediation.types import Applied, ExecutorKind, PlannedAction
 from tests.contract.executors.rig import aimed, attempt
-from tests.contract.executors.rig_kubernetes import FakeKubernetesWithTokens
+from tests.contract.executors.rig_kubernetes import FakeKubernetes, FakeKubernetesWithTokens
+
+GUIDE = Path(__file__).resolve().parents[3] / "docs/guides/act-on-kubernetes-and-docker.md"
+
+
+def rights(account: str) -> set[tuple[str, str]]:
+    """What the roles of the guide give an account: (verb, resource)."""
+    text = GUIDE.read_text(encoding="utf-8").partition("```yaml\n")[2].partition("```")[0]
+    return {
+        (verb, resource)
+        for role in yaml.safe_load_all(text)
+        if role["kind"].endswith("Role") and role["metadata"]["name"] == account
+        for rule in role["rules"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
 
 
 def scaling(rig: FakeKubernetesWithTokens) -> PlannedAction:
@@ -28,6 +47,12 @@ def test_each_action_has_a_token_of_its_own(with_tokens: FakeKubernetesWithToken
     with_tokens.executor().apply(planned, attempt())
     asked = [body for _, path, body in with_tokens.cluster.requests if path.endswith("/token")]
     assert [body["spec"] for body in asked] == [{"expirationSeconds": 600}] * 2
+
+
+def test_a_token_asked_for_at_the_end_of_a_lease_dies_in_time() -> None:
+    promised = guarantees(ExecutorKind.KUBERNETES)
+    for spec in map(spec_of, promised.actions):
+        assert spec.lease_s + TOKEN_S <= promised.credential_life_s
 
 
 def test_a_token_that_outlives_the_quarantine_is_not_used(
@@ -67,6 +92,21 @@ def test_no_token_is_ever_told(
     told = json.dumps([effect.answer, effect.error, again.error, caplog.text, repr(planned)])
     for token in with_tokens.cluster.tokens:
         assert token not in told
+
+
+@pytest.mark.parametrize("action", FakeKubernetes.actions)
+def test_the_roles_of_the_guide_are_enough(
+    with_tokens: FakeKubernetesWithTokens, action: str
+) -> None:
+    with_tokens.cluster.tokens[with_tokens.token] = rights("airra-look")
+    with_tokens.cluster.accounts["airra-actor"] = rights("airra-actor")
+    executor = with_tokens.executor()
+    planned = executor.plan(aimed(with_tokens, action))
+    assert [check for check in planned.checks if not check.ok] == []
+    effect = executor.apply(planned, attempt())
+    assert effect.applied is Applied.APPLIED, effect.error
+    looks_only = {verb for verb, resource in rights("airra-look") if "/" not in resource}
+    assert looks_only == {"get", "list"}
 
 
 @pytest.mark.parametrize(

@@ -15,13 +15,25 @@ from remediation.decision.catalog import CATALOG, ActionSpec
 from remediation.decision.rules import COLUMNS
 from remediation.models import ActionEndpoint, ActionLimit, FreezeWindow, Policy, Runbook
 from remediation.types import RiskBand
+from remediation.views.endpoint_forms import ActionEndpointForm
 from remediation.views.policy_forms import FreezeWindowForm, PolicyForm, cell
 
 
 @admin.register(ActionEndpoint, site=site)
 class ActionEndpointAdmin(Administered):
-    list_display = ("name", "url", "secret_ref", "is_enabled")
-    fields = ("workspace", "name", "url", "secret_ref", "timeout_s", "is_enabled")
+    form = ActionEndpointForm
+    list_display = ("name", "kind", "url", "secret_ref", "is_enabled")
+    list_filter = ("kind", "is_enabled")
+    fields = (
+        "workspace",
+        "name",
+        "kind",
+        "url",
+        "secret_ref",
+        "options",
+        "timeout_s",
+        "is_enabled",
+    )
 
 
 def may_loosen(request: HttpRequest) -> bool:

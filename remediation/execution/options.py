@@ -135,6 +135,19 @@ OPTIONS: dict[ExecutorKind, type[BaseModel]] = {
 }
 
 
+_K = ExecutorKind
+# How the address of each kind begins.
+SCHEMES: dict[ExecutorKind, tuple[str, ...]] = {
+    _K.WEBHOOK: ("https://", "http://"),
+    _K.KUBERNETES: ("https://", "http://"),
+    _K.DOCKER: ("unix://", "tcp://", "https://", "http://"),
+    _K.SYSTEMD: ("ssh://",),
+    _K.POSTGRES: ("postgresql://", "postgres://"),
+    _K.HAPROXY: ("unix://", "tcp://"),
+    _K.SCRIPT: ("file:///",),
+}
+
+
 def checked(model: type[BaseModel], options: Mapping[str, Any]) -> dict[str, Any]:
     """The options as they are stored. Raises `BadOptions`."""
     try:

@@ -164,10 +164,7 @@ CATALOG: dict[str, ActionSpec] = {
             fits=frozenset({_M.LEAK, _M.SATURATION}),
             signals=frozenset({"memory", "cpu", "saturation"}),
             forbidden_when=frozenset({_M.DB_LOCK, _M.EXPIRY}),
-            ways=(
-                Way(_K.KUBERNETES, ("get", "patch"), "the limits of deployments by name"),
-                Way(_K.DOCKER, ("inspect", "update"), "containers by full id"),
-            ),
+            ways=(Way(_K.DOCKER, ("inspect", "update"), "containers by full id"),),
             lease_s=90,
             cooldown_s=900,
             settle_s=45,

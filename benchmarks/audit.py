@@ -63,7 +63,7 @@ class Before(models.Model):
 
 
 def plainly(place: Workspace) -> None:
-    Before.objects.create(
+    Before._default_manager.create(
         workspace_id=place.pk,
         actor="AIRRA",
         kind="test.done",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -15,8 +16,9 @@ from incidents.models import AuditEvent, Service
 from incidents.permissions import Role
 from incidents.queries.audit_chain import verify
 from remediation.commands import approval as approvals
+from remediation.commands import stops
 from remediation.commands.sweep import sweep
-from remediation.models import Approval, Execution, Plan, Policy
+from remediation.models import Approval, Execution, KillSwitch, Plan, Policy
 from remediation.types import ExecutionState
 from tests.integration.remediation.conftest import World
 from tests.integration.remediation.test_flow import _approved_quietly
@@ -150,6 +152,24 @@ def test_the_policy_stays_as_it_was(table: str, ada: User, client: Client) -> No
     assert policy.max_actions_per_hour == 2
     row = AuditEvent.objects.get(kind="policy.changed")
     assert row.after["limits"]["per_hour"] == 2
+
+
+def test_the_switch_is_not_turned_without_its_row(make_world: Callable[[], World]) -> None:
+    world = make_world()
+    asked: dict[str, Any] = {
+        "workspace": world.workspace,
+        "scope": KillSwitch.Scope.ALL,
+        "reason": "storm",
+    }
+    with no_room(), pytest.raises(audit.Unwritable):
+        stops.stop(**asked, by=world.ana)
+    assert not KillSwitch.objects.exists()
+    switch = stops.stop(**asked, by=world.ana)
+    with no_room(), pytest.raises(audit.Unwritable):
+        stops.start_again(switch=switch, reason="over", by=world.ana)
+    assert KillSwitch.objects.on().get() == switch
+    kinds = AuditEvent.objects.filter(kind__startswith="kill_switch").values_list("kind", flat=True)
+    assert list(kinds) == ["kill_switch.on"]
 
 
 def test_a_setting_is_not_deleted_without_its_row(ada: User, client: Client) -> None:

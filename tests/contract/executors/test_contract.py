@@ -167,8 +167,10 @@ def test_no_answer_is_unknown_and_the_probe_finds_out(case: Case, *, done: bool)
     executor = rig.executor(timeout_s=rig.quick_s)
     planned = rig.executor().plan(aimed(rig, action))
     once = attempt()
+    began = time.monotonic()
     with rig.losing(done=done):
         assert executor.apply(planned, once).applied is Applied.UNKNOWN
+        assert time.monotonic() - began < rig.quick_s + 15  # its time-out held, not ours
     told, _ = rig.executor().probe(planned, once)
     if not executor.guarantees.has_probe:
         assert told is Probe.CANNOT_TELL

@@ -20,7 +20,7 @@ from remediation.commands.consequence import follow
 from remediation.commands.proposal import hash_of
 from remediation.commands.refusal import Refused
 from remediation.execution.protocol import Event, Facts, next_state
-from remediation.models import Execution, Plan
+from remediation.models import Approval, Execution, Plan
 from remediation.queries import stops
 from remediation.types import ExecutionState, Mode
 
@@ -134,7 +134,13 @@ def facts_of(execution: Execution, now: datetime) -> Facts:
 def _is_wanted(execution: Execution, plan: Plan) -> bool:
     if execution.undo_of_id is not None:
         return Execution.objects.filter(pk=execution.undo_of_id, state=_S.DEVIATED).exists()
-    return plan.incident.is_live and plan.state == Plan.State.APPROVED
+    return plan.incident.is_live and plan.state == Plan.State.APPROVED and _is_approved(execution)
+
+
+def _is_approved(execution: Execution) -> bool:
+    """Whether people have said yes to going live, whatever the row of the execution says."""
+    said_yes = Approval.objects.filter(state=Approval.State.APPROVED, mode=Mode.LIVE)
+    return said_yes.filter(pk=execution.approval_id).exists()
 
 
 def _is_expired(execution: Execution, now: datetime) -> bool:

@@ -1,0 +1,150 @@
+"""Questions in every state, for the pages of approvals; `fill` is called in `manage.py shell`."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from airra.lib import clock
+from incidents.lifecycle import Severity, State
+from incidents.models import Incident
+from incidents.permissions import Role
+from remediation.commands.proposal import hash_of
+from remediation.models import Approval, Plan, PlanRequest
+from tests.e2e.seed import people
+from tests.factories import analysis, remediation
+from tests.factories import incidents as make
+
+RISKY: dict[str, Any] = {
+    "action": "rollback",
+    "service_name": "checkout",
+    "title": "Roll back checkout to v4.1.9",
+    "why": "the deploy of v4.2.0 broke checkout",
+    "target_id": "checkout",
+    "target_version": "v4.2.0/7",
+    "before": {"version": "v4.2.0", "replicas": 3, "image": "shop/checkout@sha256:1f0c"},
+    "after": {"version": "v4.1.9", "replicas": 3, "image": "shop/checkout@sha256:77ab"},
+    "effects": ["3 processes are replaced, one after the other", "gateway calls it"],
+    "risk_band": "high",
+    "risk_score": 21.4,
+    "risk_factors": [
+        ["blast", 3, "a service that gateway and payments call"],
+        ["irreversibility", 1, "exact undo"],
+        ["environment", 2.5, "production"],
+        ["history", 3, "it made things worse within 30 days"],
+    ],
+    "reversibility": "exact_undo",
+    "undo": {"action": "rollback", "service": "checkout", "params": {"to_revision": "v4.2.0"}},
+    "decision_reasons": ["high risk: two people decide"],
+}
+
+
+def incident(title: str, name: str, state: State = State.AWAITING_APPROVAL) -> Incident:
+    return make.incident(
+        title=title, about=make.service(name), state=state, severity=Severity.HIGH, age_s=900
+    )
+
+
+def planned(about: Incident, **fields: Any) -> Plan:
+    """A plan whose hash is its own, so that it can be approved."""
+    plan = remediation.plan(about, analysis.settled(about), **fields)
+    plan.plan_hash = hash_of(plan)
+    plan.save(update_fields=["plan_hash"])
+    return plan
+
+
+def simple() -> None:
+    remediation.approval(planned(incident("payments: memory 912 MiB", "payments")))
+
+
+def risky(who: dict[str, User]) -> None:
+    """High risk and two people, asked for by a person."""
+    about = incident("checkout: error ratio 9 %", "checkout")
+    plan = planned(about, **RISKY, decision="two", requested_by=who["responder"])
+    remediation.approval(
+        plan,
+        requested_by=who["responder"],
+        requested_at=clock.now() - timedelta(minutes=4),
+        expires_at=clock.now() + timedelta(minutes=11),
+    )
+
+
+def changed() -> None:
+    """The target moved: the old question is void, and a new one waits."""
+    about = incident("search: latency 2.4 s", "search")
+    fields = {
+        "action": "scale",
+        "service_name": "search",
+        "title": "Scale search to 6",
+        "why": "search has more traffic than three workers can serve",
+        "target_id": "search",
+    }
+    old = planned(
+        about, **fields, state="discarded", target_version="r41", before={"replicas": 3},
+        after={"replicas": 6}, dry_run_at=clock.now() - timedelta(minutes=6),
+    )  # fmt: skip
+    remediation.approval(
+        old, state="void", void_reason="a fresh dry run has replaced the one it was about",
+        requested_at=clock.now() - timedelta(minutes=6),
+    )  # fmt: skip
+    new = Plan.objects.get(pk=old.pk)
+    new.pk, new.id = None, Plan._meta.pk.get_default()
+    new._state.adding = True
+    new.state, new.target_version = Plan.State.PROPOSED, "r43"
+    new.before, new.after = {"replicas": 5, "paused": False}, {"replicas": 6, "paused": False}
+    new.dry_run_at = new.created_at = clock.now()
+    new.plan_hash = hash_of(new)
+    new.save(force_insert=True)
+    remediation.approval(new, requested_at=clock.now())
+
+
+def asking(who: dict[str, User]) -> None:
+    about = incident("inventory: queue grows", "inventory")
+    plan = planned(about, service_name="inventory", title="Restart inventory")
+    asked = remediation.approval(plan)
+    PlanRequest.objects.create(
+        incident=about, kind="dry_run", approval=asked, by=who["approver"], created_at=clock.now()
+    )
+
+
+def ended(who: dict[str, User], state: str, **fields: Any) -> None:
+    about = incident(f"gateway: {state} once", "gateway", State.NO_SAFE_ACTION)
+    plan = planned(about, service_name="gateway", title=f"Restart gateway ({state})",
+                   state="discarded")  # fmt: skip
+    asked = remediation.approval(
+        plan,
+        state=state,
+        requested_at=clock.now() - timedelta(hours=3),
+        expires_at=clock.now() - timedelta(hours=2),
+        **fields,
+    )
+    if state == "returned":
+        remediation.vote(asked, who["second"], decision="return", mode="", comment="one host first")
+
+
+def tired(who: dict[str, User]) -> None:
+    """Enough that nobody answered to make the page say so."""
+    answer = {"decided_by": who["second"], "decided_at": clock.now()}
+    ended(who, "returned", reason="one host first", **answer)
+    ended(who, "void", void_reason="the policy has changed since the dry run")
+    for _ in range(3):
+        ended(who, "expired")
+    for took in (3, 48, 130):
+        ended(who, "approved", mode="live", reason="go", **answer)
+        asked = Approval.objects.filter(state="approved").latest("pk")
+        began = asked.requested_at
+        remediation.vote(
+            asked, who["second"], opened_diff_at=began, at=began + timedelta(seconds=took)
+        )
+
+
+def fill() -> None:
+    who = people()
+    remediation.policy()
+    simple()
+    risky(who)
+    changed()
+    asking(who)
+    tired(who)
+    place = make.workspace()
+    remediation.delegation(place, lender="second", to=make.person(Role.RESPONDER, username="dora"))

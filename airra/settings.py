@@ -136,6 +136,15 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-remediation": {"task": "remediation.sweep", "schedule": float(SWEEP_INTERVAL_S)},
 }
 
+# Mails about approvals that wait; without a host none is written.
+EMAIL_HOST = env.text("AIRRA_SMTP_HOST", "")
+EMAIL_PORT = env.integer("AIRRA_SMTP_PORT", 587)
+EMAIL_HOST_USER = env.text("AIRRA_SMTP_USER", "")
+EMAIL_HOST_PASSWORD = env.secret("AIRRA_SMTP_PASSWORD", "")
+EMAIL_USE_TLS = env.boolean("AIRRA_SMTP_TLS", default=True)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("AIRRA_MAIL_FROM", "airra@localhost")
+
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "incidents:list"
 LOGOUT_REDIRECT_URL = "login"

@@ -7,8 +7,8 @@ names them, to wake the executor, holds nothing that can reach a target.
 
 # ruff: noqa: PLC0415 - as said above
 from airra.lib.jobs import Job, job
+from remediation.commands import notification, verification
 from remediation.commands import sweep as sweeping
-from remediation.commands import verification
 
 
 @job(Job.PLAN, queue="act", late=False)
@@ -44,6 +44,12 @@ def verify(*, execution_id: str) -> None:
     verification.verify(execution_id=execution_id)
 
 
+@job(Job.NOTIFY, queue="slow")
+def notify(*, approval_id: str) -> None:
+    notification.tell(approval_id=approval_id)
+
+
 @job(Job.SWEEP_REMEDIATION)
 def sweep() -> None:
     sweeping.sweep()
+    notification.wake()

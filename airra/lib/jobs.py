@@ -31,6 +31,7 @@ class Job(StrEnum):
     EXECUTE = "remediation.execute"
     PROBE = "remediation.probe"
     VERIFY = "remediation.verify"
+    NOTIFY = "remediation.notify"
     SWEEP_INCIDENTS = "incidents.sweep"
     SWEEP_ANALYSIS = "analysis.sweep"
     SWEEP_REMEDIATION = "remediation.sweep"

@@ -321,6 +321,7 @@ def _another(world: World, first: Execution) -> Execution:
         plan=plan,
         plan_hash=plan.plan_hash,
         state=Approval.State.APPROVED,
+        mode=Mode.LIVE,
         expires_at=clock.now().replace(hour=23),
         decided_by=world.ben,
         decided_at=clock.now(),

@@ -90,12 +90,11 @@ def test_the_hash_of_another_row_is_edited(gate: Gate, row: str) -> None:
 
 
 def killed(gate: Gate) -> None:
-    gate.world.policy(is_killed=True)
+    gate.world.kill()
 
 
 def frozen(gate: Gate) -> None:
-    now = clock.now()
-    gate.world.policy(freeze_from=now, freeze_until=now.replace(hour=23), freeze_reason="sale")
+    gate.world.freeze()
 
 
 def another_policy(gate: Gate) -> None:

@@ -36,8 +36,8 @@ def prove(*, user: User, password: str, workspace_id: UUID) -> None:
     if not user.check_password(password):
         _record("step_up.failed", user, workspace_id)
         raise Refused("step_up", "the password is not right")
+    _record("step_up.passed", user, workspace_id)  # first: what is not recorded has not passed
     PasswordCheck.objects.filter(pk=tried.pk).update(passed=True)
-    _record("step_up.passed", user, workspace_id)
 
 
 def _record(kind: str, user: User, workspace_id: UUID) -> None:

@@ -7,7 +7,7 @@ SOURCES := airra incidents analysis remediation lab tests benchmarks tools manag
 export AIRRA_VAR_DIR ?= $(CURDIR)/var
 TEST_ENV := env -u PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo run test test-servers check fix e2e faults model-check bench lock vendor setup clean
+.PHONY: demo run test test-servers check fix e2e faults outcomes model-check bench lock vendor setup clean
 
 setup: $(READY)
 
@@ -49,6 +49,9 @@ e2e: $(READY)  ## browser journeys in the system's Chromium; LOOKS=all for every
 
 faults: $(READY)  ## the table of docs/faults.md: every fault of the lab, from injection to verified fix
 	$(BIN)/python -m tools.faults
+
+outcomes: $(READY)  ## every way a fix can end, on a running shop: the table of docs/explain/verification.md
+	$(BIN)/python -m tools.outcomes
 
 model-check: $(READY)  ## every interleaving of the execution protocol, and the seeded defects it must find
 	$(BIN)/python -m tools.model_check

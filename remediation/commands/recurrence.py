@@ -1,7 +1,8 @@
 """The watch over a fix for 24 hours after its match: whether it lasts.
 
-A trouble that comes back makes the fix no success: it counts against the history that risk reads,
-and the incident goes on, reopened or linked to the one that has been opened meanwhile.
+A relapse is three bad samples in a row, or an incident that the same metric opened anew. It makes
+the fix no success: it counts against the history that risk reads, and the incident goes on,
+reopened or linked to the one that has been opened meanwhile.
 """
 
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ from airra.lib.quantities import span
 from analysis.models import Anomaly
 from incidents.commands import audit, timeline
 from incidents.commands import incident as incidents
-from incidents.lifecycle import IllegalMove, Severity, State
+from incidents.lifecycle import LIVE_STATES, IllegalMove, Severity, State
 from incidents.models import Incident, TimelineEvent
 from remediation.commands.prediction import stored_of
 from remediation.commands.readings import Points, points_of
@@ -81,8 +82,24 @@ def _sample(execution: Execution, prediction: Prediction, points: Points, now: d
     execution.relapse = told
     Execution.objects.filter(pk=execution.pk).update(relapse=told)
     tail = [mark for _, _, mark in told[-RUN:]]
-    if len(tail) == RUN and not {Mark.GOOD, Mark.NO_DATA} & set(tail):
+    is_bad = len(tail) == RUN and not {Mark.GOOD, Mark.NO_DATA} & set(tail)
+    if is_bad or _alerts_again(execution, prediction):
         _recurred(execution, prediction, now)
+
+
+def _alerts_again(execution: Execution, prediction: Prediction) -> bool:
+    """Whether its detector has since opened an incident by the same metric.
+
+    The next fix may be so quick that the samples here hardly see the trouble.
+    """
+    again = Anomaly.objects.filter(
+        detector__query=prediction.query,
+        detector__connector_id=prediction.connector_id,
+        service__name=prediction.service,
+        started_at__gt=execution.finished_at or clock.now(),
+        incident__opened_at__gt=execution.finished_at or clock.now(),
+    )
+    return again.exclude(feedback=Anomaly.Feedback.NOT_AN_ANOMALY).exists()
 
 
 @transaction.atomic
@@ -137,8 +154,8 @@ def _go_on(incident: Incident, execution: Execution, prediction: Prediction, rea
 def _open_for_it(
     incident: Incident, execution: Execution, prediction: Prediction
 ) -> Incident | None:
-    """A live incident, opened since, of the same metric or else of the same service."""
-    since = Incident.objects.live().filter(
+    """An incident opened since, of the same metric, or else a live one of the same service."""
+    since = Incident.objects.filter(
         workspace=incident.workspace, opened_at__gt=execution.finished_at or clock.now()
     )
     since = since.exclude(pk=incident.pk).order_by("opened_at")
@@ -147,7 +164,7 @@ def _open_for_it(
     )
     found = since.filter(pk__in=same_metric.values("incident")).first()
     if found is None and incident.service_id is not None:
-        found = since.filter(service=incident.service_id).first()
+        found = since.filter(service=incident.service_id, state__in=LIVE_STATES).first()
     return found
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from remediation.views import approvals, delegations, plan
+from remediation.views import approvals, delegations, plan, simulate, stops
 
 app_name = "remediation"
 urlpatterns = [
@@ -19,6 +19,9 @@ urlpatterns = [
     path("approvals/<uuid:approval_id>/", approvals.approval, name="approval"),
     path("approvals/<uuid:approval_id>/standing/", approvals.standing, name="standing"),
     path("approvals/<uuid:approval_id>/decision/", approvals.decision, name="decision"),
+    path("stop/", stops.stop, name="stop"),
+    path("stop/<uuid:switch_id>/end/", stops.start_again, name="start-again"),
+    path("policy/simulate/", simulate.simulate, name="simulate"),
     path("plans/<uuid:plan_id>/revise/", plan.revise, name="revise"),
     path("incidents/<str:key>/act/", plan.request_action, name="request-action"),
 ]

@@ -13,6 +13,7 @@ from incidents.permissions import Permission
 from incidents.queries.shell import Desk, desks
 from incidents.views.account import THEMES
 from remediation.queries.approval_queue import waiting_per_workspace
+from remediation.queries.stops import Stop, stops_for
 
 SECTIONS = (
     "incidents",
@@ -24,6 +25,8 @@ SECTIONS = (
     "evaluation",
     "audit",
     "account",
+    "stop",
+    "policy",
 )
 
 
@@ -37,6 +40,12 @@ class Shell:
     def desks(self) -> list[Desk]:
         user = self.request.user
         return desks(user, waiting=waiting_per_workspace()) if user.is_authenticated else []
+
+    @cached_property
+    def stops(self) -> list[Stop]:
+        """Why AIRRA does not act, for the banner of every page."""
+        user = self.request.user
+        return stops_for(user) if user.is_authenticated else []
 
     @property
     def open(self) -> int:
@@ -64,6 +73,10 @@ class Shell:
     def may_set_models(self) -> bool:
         """Who may say which models are asked, and at what cost."""
         return any(Permission.ADMINISTER in desk.permissions for desk in self.desks)
+
+    @property
+    def may_approve(self) -> bool:
+        return any(Permission.APPROVE in desk.permissions for desk in self.desks)
 
     @property
     def permissions(self) -> dict[UUID, frozenset[Permission]]:

@@ -112,6 +112,13 @@ class RulesForm(MatrixForm):
         return data
 
 
+class SimulationForm(RulesForm):
+    """Rules and a time to think them through over."""
+
+    days = forms.IntegerField(label="Days back", min_value=1, max_value=365)
+    changed = forms.BooleanField(label="Only what would change", required=False)
+
+
 class PolicyForm(MatrixForm, forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
     """The policy of a workspace. What loosens needs the right to, and a reason."""
 

@@ -10,6 +10,7 @@ from analysis.reasoning.toolbox import CATALOGUE
 from analysis.types.known_models import KNOWN_MODELS
 from incidents.lifecycle import TRANSITIONS, State
 from incidents.permissions import ROLE_PERMISSIONS, Permission, Role
+from remediation.decision import table as policy_table
 from tools import kubernetes_rules, presets
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -120,6 +121,13 @@ def test_the_page_of_kubernetes_rules_is_the_codes() -> None:
     told = (ROOT / "docs/reference/kubernetes-rules.md").read_text(encoding="utf-8")
     assert told == kubernetes_rules.page(), (
         "write it anew: python -m tools.kubernetes_rules > docs/reference/kubernetes-rules.md"
+    )
+
+
+def test_the_page_of_policy_is_the_codes() -> None:
+    told = (ROOT / "docs/reference/policy.md").read_text(encoding="utf-8")
+    assert told == policy_table.page(), (
+        "write it anew: manage.py policy_table > docs/reference/policy.md"
     )
 
 

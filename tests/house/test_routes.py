@@ -32,7 +32,7 @@ from incidents.commands import audit
 from incidents.commands.access import create_integration, issue_token
 from incidents.models import AuditEvent, Integration, SavedView, ServiceDependency, Workspace
 from incidents.permissions import Role
-from remediation.models import ActionLimit, Approval, Plan, PlanRequest, Runbook
+from remediation.models import ActionLimit, Approval, KillSwitch, Plan, PlanRequest, Runbook
 from tests.factories import analysis
 from tests.factories import incidents as make
 from tests.factories import remediation as story
@@ -157,6 +157,9 @@ def _values(here: Workspace, viewer: User) -> dict[str, object]:
         ).pk,
         "delegation_id": story.delegation(here, lender="approver").pk,
         "token": "forged",
+        "switch_id": KillSwitch.objects.create(
+            workspace=here, scope="kind", value="docker", reason="not these", actor="ana"
+        ).pk,
         "integration_id": Integration.objects.all()[0].pk,
     }
 

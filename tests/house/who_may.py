@@ -105,6 +105,11 @@ analysis:source-add         GET   302 200 403 403 403 200
 analysis:source-add         POST  302 422 403 403 403 422
 analysis:source-edit        GET   302 404 403 403 403 200
 analysis:source-edit        POST  302 404 403 403 403 422
+remediation:stop            GET   302 200 200 200 200 200
+remediation:stop            POST  302 422 403 422 422 422
+remediation:start-again     GET   302 405 405 405 405 405
+remediation:start-again     POST  302 404 403 403 302 302
+remediation:simulate        GET   302 200 403 403 200 200
 remediation:approvals       GET   302 200 200 200 200 200
 remediation:approvals-live  GET   302 200 200 200 200 200
 remediation:approval        GET   302 404 200 200 200 200

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 
 from remediation.decision.limits import BOUNDS, RULES, Counts, Limits, fleet_allowance, reached
-from remediation.decision.policy import Case, decide
+from remediation.decision.policy import GUARDS, Case, Guard, decide
 from remediation.decision.rules import (
+    COLUMNS,
     MATRIX,
     BadRules,
     Rules,
@@ -19,6 +20,7 @@ from remediation.decision.rules import (
     problem_of,
     rules_of,
 )
+from remediation.decision.table import combinations
 from remediation.types import Decision, RiskBand
 from tests.unit.remediation.test_policy import cases, rules
 
@@ -141,3 +143,15 @@ def test_every_limit_has_bounds_that_hold_its_default() -> None:
     for name, (least, most) in BOUNDS.items():
         assert least <= getattr(Limits(), name) <= most
     assert len(RULES) == len(BOUNDS)
+
+
+def test_the_table_that_is_printed_is_what_is_decided() -> None:
+    """Exhaustive: each cell with each set of bounds that guards add, decided by the engine."""
+    found = combinations()
+    bounds = {guard.bound for guard in GUARDS}
+    assert len(found) == 16 * 2 ** len(bounds)
+    assert len({(band, column, added) for band, column, added, _ in found}) == len(found)
+    for band, column, added, told in found:
+        guards = [Guard(str(bound), bound, "r", lambda *_: True) for bound in added]
+        case = Case(band, COLUMNS[column])
+        assert decide(case, Rules(), guards).decision is told

@@ -1,6 +1,8 @@
 """The documentation: links resolve, tables equal the code, and nothing names a private place."""
 
 import re
+from dataclasses import fields
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ from analysis.types.known_models import KNOWN_MODELS
 from incidents.lifecycle import TRANSITIONS, State
 from incidents.permissions import ROLE_PERMISSIONS, Permission, Role
 from remediation.decision import table as policy_table
+from remediation.execution.protocol import Event, Facts, next_state
+from remediation.types import ExecutionState
 from tools import kubernetes_rules, presets
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,6 +81,25 @@ def test_the_lifecycle_table_is_the_codes() -> None:
 def test_every_state_is_explained() -> None:
     told = {State(state) for state, _ in rows("docs/reference/lifecycle.md", "| State | Means |")}
     assert told == set(State)
+
+
+def test_the_steps_of_an_execution_are_the_codes() -> None:
+    told = rows("docs/explain/execution-protocol.md", "| From | Event | To |")
+    names = [field.name for field in fields(Facts)]
+    every = [
+        Facts(**dict(zip(names, said, strict=True)))
+        for said in product((False, True), repeat=len(names))
+    ]
+    found = [
+        (state, event, {next_state(state, event, facts) for facts in every} - {None})
+        for state in ExecutionState
+        for event in Event
+    ]
+    assert told == [
+        [f"`{state}`", f"`{event}`", ", ".join(f"`{to}`" for to in sorted(filter(None, ends)))]
+        for state, event, ends in found
+        if ends
+    ]
 
 
 def test_the_permission_table_is_the_codes() -> None:

@@ -4,28 +4,21 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
-from uuid import uuid4
 
-import psycopg
 import pytest
 import redis
-from psycopg import sql
 
+from tests.live.databases import own_database
 from tools.stack import Stack
 
-POSTGRES = os.environ.get("AIRRA_TEST_POSTGRES", "")  # noqa: TID251 - where the script found it
-REDIS = os.environ.get("AIRRA_TEST_REDIS", "")  # noqa: TID251
+REDIS = os.environ.get("AIRRA_TEST_REDIS", "")  # noqa: TID251 - where the script found it
 
 
 @pytest.fixture
 def postgres_url() -> Iterator[str]:
     """A database of its own, dropped afterwards."""
-    name = f"airra_live_{uuid4().hex[:10]}"
-    with psycopg.connect(f"{POSTGRES}/postgres", autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        yield f"{POSTGRES}/{name}"
-        drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
-        connection.execute(drop)
+    with own_database() as url:
+        yield url
 
 
 @pytest.fixture

@@ -1,0 +1,92 @@
+"""The commands on PostgreSQL keep every promise, and the machine that says so can see defects."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.errors import Flaky
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.live.databases import own_database
+from tests.live.execution_machine import Machine
+from tests.live.executor_rig import ROOT, Defect, Rig, environment
+
+pytestmark = pytest.mark.live
+
+EXAMPLES, STEPS = 16, 40
+# What a run has to reach, so that its silence means something.
+ENOUGH = {
+    "claims": 30,
+    "races": 5,  # one message to both workers at the same time
+    "claims that came too late": 2,  # the row had moved on when the UPDATE came
+    "claims made void": 8,  # by an edit of the plan or the policy
+    "unknown": 15,
+    "found by a probe": 5,
+    "absent by a probe": 4,
+    "killed at sending": 1,
+    "killed while the target holds its answer": 3,
+    "killed at answered": 1,
+}
+_ACTING = "remediation.commands.acting.execution"
+# Once in the source of the commands; the machine has to find it.
+DEFECTS = [
+    Defect(
+        "row selected in a subquery of the claim",
+        _ACTING,
+        "        plan__in=plans,\n",
+        "        plan__in=plans, plan__plan_hash=execution.plan_hash,\n",
+    ),
+]
+
+
+def _explore(rig: Rig) -> None:
+    machine = type("ExecutionMachine", (Machine,), {"rig": rig})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=STEPS,
+            derandomize=True,
+            database=None,
+            deadline=None,
+            phases=[Phase.generate],
+            report_multiple_bugs=False,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """A migrated database of its own, and a place for files."""
+    var = tmp_path_factory.mktemp("var")
+    with own_database() as url:
+        subprocess.run(
+            [sys.executable, "manage.py", "migrate", "--verbosity=0"],
+            cwd=ROOT,
+            env=environment(url, var),
+            check=True,
+        )
+        yield url, var
+
+
+def test_every_promise_is_kept_whatever_dies(migrated: tuple[str, Path]) -> None:
+    with Rig(*migrated) as rig:
+        _explore(rig)
+        reached = dict(rig.counts)
+    sys.stdout.write(f"\n{json.dumps(reached)}\n")  # shown with -s
+    missed = {name for name, least in ENOUGH.items() if reached.get(name, 0) < least}
+    assert not missed, f"too seldom: {missed} of {reached}"
+
+
+@pytest.mark.parametrize("defect", DEFECTS, ids=lambda d: d.name)
+def test_the_machine_finds_a_defect_in_the_commands(
+    migrated: tuple[str, Path], defect: Defect
+) -> None:
+    with Rig(*migrated, defect) as rig, pytest.raises((AssertionError, Flaky)) as caught:
+        _explore(rig)
+    sys.stdout.write(f"\n{defect.name}: {str(caught.value).splitlines()[0]}\n")

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any
@@ -256,18 +256,46 @@ def canonical(data: object) -> str:
     return json.dumps(data, sort_keys=True, separators=(",", ":"), default=str)
 
 
-def plan_hash(
-    *, action_version: int, planned: PlannedAction, prediction: Prediction, policy_version: int
-) -> str:
-    """What is approved: change any part and the approval is void."""
+@dataclass(frozen=True)
+class PlannedStep:
+    """One action on 1 to n targets, the canary first, as it was dry-run; and what will prove it."""
+
+    endpoint: str  # its id
+    action_version: int
+    targets: tuple[PlannedAction, ...]
+    prediction: Prediction
+
+
+def _approved(planned: PlannedAction) -> dict[str, Any]:
     approved = {name: value for name, value in asdict(planned).items() if name != "checks"}
     for name in ("request", "undo"):
         if approved[name]:
             approved[name].pop("clamped")
-    body = {
+    return approved
+
+
+def plan_hash(
+    *,
+    action_version: int,
+    planned: PlannedAction,
+    prediction: Prediction,
+    policy_version: int,
+    steps: Sequence[PlannedStep] = (),
+) -> str:
+    """What is approved: change any part of any step and the approval is void."""
+    body: dict[str, Any] = {
         "action_version": action_version,
-        "planned": approved,
+        "planned": _approved(planned),
         "prediction": asdict(prediction),
         "policy_version": policy_version,
+        "steps": [
+            {
+                "endpoint": step.endpoint,
+                "action_version": step.action_version,
+                "targets": [_approved(target) for target in step.targets],
+                "prediction": asdict(step.prediction),
+            }
+            for step in steps
+        ],
     }
     return hashlib.sha256(canonical(body).encode()).hexdigest()

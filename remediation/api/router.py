@@ -6,9 +6,10 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja import Query, Router, Status
 
-from incidents.api.auth import caller, workspace_of
+from incidents.api.auth import caller, incident_of, workspace_of
 from incidents.api.schemas import Cursor
 from remediation.api.schemas import (
+    ActionsIn,
     ApprovalList,
     ApprovalOut,
     ApproveIn,
@@ -21,11 +22,12 @@ from remediation.api.schemas import (
 )
 from remediation.commands import approval as commands
 from remediation.commands import execution as executions
+from remediation.commands import plan as plans
 from remediation.commands.refusal import Refused
 from remediation.commands.vote import Stand
 from remediation.models import Approval, Execution, Plan, PlanRequest
 from remediation.queries import api
-from remediation.types import Factor, Mode
+from remediation.types import ActionRequest, Factor, Mode
 
 approvals = Router(tags=["approvals"])
 actions = Router(tags=["actions"])
@@ -82,6 +84,26 @@ def request_changes(request: HttpRequest, approval_id: UUID, given: ChangesIn) -
     commands.ask_for_changes(approval=found, by=caller(request), reason=given.comment, stand=_TOKEN)
     decided = api.approval(workspace_of(request), approval_id)
     return {"approval": decided, "execution": None, "request": None}
+
+
+@actions.post("", response={202: PlanRequestOut}, summary="Ask for one action or several in order")
+def ask(request: HttpRequest, given: ActionsIn) -> Status[PlanRequest]:
+    """Asks each target for a dry run; then somebody else must approve all of it.
+
+    Poll `GET /actions/requests/{id}`. A step begins when the one before it is proved to have
+    helped; harm ends the plan and undoes what was done, in reverse, where the undo is exact.
+    """
+    incident = incident_of(request, given.incident)
+    wanted = [ActionRequest(step.action, step.service, step.params) for step in given.steps]
+    made = plans.request_action(
+        incident=incident,
+        action=wanted[0].action,
+        service=wanted[0].service,
+        params=wanted[0].params,
+        by=caller(request),
+        then=wanted[1:],
+    )
+    return Status(202, made)
 
 
 @actions.get("/requests/{request_id}", response=PlanRequestOut, summary="A dry run asked for")

@@ -7,7 +7,8 @@ from uuid import UUID
 from ninja import Field, Schema
 
 from incidents.api.schemas import Text
-from remediation.models import Approval, Execution, Plan, PlanRequest, Vote
+from remediation.execution.course import MAX_STEPS
+from remediation.models import Approval, Execution, Plan, PlanRequest, Step, StepTarget, Vote
 from remediation.types import Mode
 
 
@@ -25,6 +26,50 @@ class ExecutionOut(Schema):
     effect_at: datetime | None
     finished_at: datetime | None
     result: dict[str, Any]
+
+
+class StepIn(Schema):
+    action: str
+    service: str
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
+class ActionsIn(Schema):
+    incident: str = Field(description="Its key, such as `INC-7`.")
+    steps: list[StepIn] = Field(
+        min_length=1,
+        max_length=MAX_STEPS,
+        description="In order: each begins when the one before it is proved to have helped.",
+    )
+
+
+class TargetOut(Schema):
+    target: str
+    target_id: str
+    target_version: str
+    before: dict[str, Any]
+    after: dict[str, Any]
+    effects: list[str]
+    reversibility: str
+    undo: dict[str, Any] | None
+
+
+class StepOut(Schema):
+    position: int
+    title: str
+    action: str
+    service: str
+    params: dict[str, Any]
+    prediction: dict[str, Any]
+    targets: list[TargetOut]
+
+    @staticmethod
+    def resolve_service(step: Step) -> str:
+        return step.service_name
+
+    @staticmethod
+    def resolve_targets(step: Step) -> list[StepTarget]:
+        return list(step.targets.all())
 
 
 class PlanOut(Schema):
@@ -47,7 +92,12 @@ class PlanOut(Schema):
     decision_reasons: list[Any]
     plan_hash: str
     created_at: datetime
+    steps: list[StepOut] = Field(description="All of it; the fields above tell the first target.")
     executions: list[ExecutionOut]
+
+    @staticmethod
+    def resolve_steps(plan: Plan) -> list[Step]:
+        return list(plan.steps.all())
 
     @staticmethod
     def resolve_incident(plan: Plan) -> str:

@@ -2,24 +2,24 @@
 
 from datetime import datetime
 from typing import Any
-from uuid import NAMESPACE_URL, uuid5
 
 from django.contrib.auth.models import User
 from django.db import transaction
 
 from airra.lib import clock, metrics
 from airra.lib.db import Conflict, compare_and_set
-from airra.lib.jobs import Job, enqueue
 from incidents.commands import audit, timeline
 from incidents.commands import incident as incidents
 from incidents.lifecycle import State
 from incidents.models import Incident, TimelineEvent
 from incidents.permissions import NotPermitted
+from remediation.commands import course
 from remediation.commands.assessment import policy_of, target_key
 from remediation.commands.plan import retire
 from remediation.commands.proposal import hash_of
 from remediation.commands.refusal import Refused
 from remediation.commands.request import wish
+from remediation.commands.steps import key_of, targets_of
 from remediation.commands.vote import PLAIN, Stand, Voter, cast, voter_of
 from remediation.models import Approval, Execution, Plan, PlanRequest, Vote
 from remediation.queries import stops
@@ -32,11 +32,6 @@ _STEP_UP = {
     Factor.SESSION: "this risk needs your password once more: it was not given within 5 minutes",
     Factor.TOKEN: "an API token cannot approve this risk: sign in and give your password once more",
 }
-
-
-def key_of(approval: Approval, kind: str) -> str:
-    """The idempotency key: one approval has one attempt of each kind, ever."""
-    return str(uuid5(NAMESPACE_URL, f"airra:{approval.pk}:{approval.plan_hash}:{kind}:1"))
 
 
 def approve(
@@ -237,16 +232,7 @@ def _go_live(approval: Approval, voter: Voter, *, reason: str) -> Execution:
     _decide(approval, Approval.State.APPROVED, voter, reason=reason, mode=Mode.LIVE)
     cast(approval, voter, Vote.Decision.APPROVE, comment=reason, mode=Mode.LIVE)
     compare_and_set(plan, "state", expect=Plan.State.PROPOSED, to=Plan.State.APPROVED)
-    execution = Execution.objects.create(
-        plan=plan,
-        approval=approval,
-        mode=Mode.LIVE,
-        plan_hash=approval.plan_hash,
-        target_key=target_key(plan.endpoint_id, plan.target_id),
-        idempotency_key=key_of(approval, Execution.Kind.APPLY),
-        started_by=by,
-        created_at=clock.now(),
-    )
+    (execution,) = course.start(plan, approval, targets_of(plan)[:1])
     incidents.move(
         incident=Incident.objects.get(pk=plan.incident_id),
         to=State.EXECUTING,
@@ -256,7 +242,6 @@ def _go_live(approval: Approval, voter: Voter, *, reason: str) -> Execution:
         payload={"plan": str(plan.pk), "execution": str(execution.pk)},
         reason=reason,
     )
-    enqueue(Job.EXECUTE, execution_id=str(execution.pk))
     return execution
 
 

@@ -25,6 +25,7 @@ from remediation.queries import stops
 from remediation.types import ExecutionState, Mode
 
 _S = ExecutionState
+_DONE = (_S.DEVIATED, _S.SUCCEEDED, _S.INCONCLUSIVE)
 _UNDO_WITHIN = timedelta(minutes=60)
 
 
@@ -60,7 +61,11 @@ def cancel(execution: Execution, *, reason: str) -> bool:
 def load(execution_id: str) -> Execution | None:
     return (
         Execution.objects.select_related(
-            "plan__incident__workspace", "plan__endpoint", "approval", "undo_of", "started_by"
+            "plan__incident__workspace",
+            "target__step__endpoint",
+            "approval",
+            "undo_of",
+            "started_by",
         )
         .filter(pk=execution_id)
         .first()
@@ -132,9 +137,13 @@ def facts_of(execution: Execution, now: datetime) -> Facts:
 
 
 def _is_wanted(execution: Execution, plan: Plan) -> bool:
+    """An effect while nothing has done harm; an undo of what was done, once something has."""
+    live = plan.executions.filter(mode=Mode.LIVE, kind=Execution.Kind.APPLY)
+    has_harmed = live.filter(state__in=(_S.DEVIATED, _S.UNDONE)).exists()
     if execution.undo_of_id is not None:
-        return Execution.objects.filter(pk=execution.undo_of_id, state=_S.DEVIATED).exists()
-    return plan.incident.is_live and plan.state == Plan.State.APPROVED and _is_approved(execution)
+        return has_harmed and live.filter(pk=execution.undo_of_id, state__in=_DONE).exists()
+    is_open = plan.incident.is_live and plan.state == Plan.State.APPROVED
+    return is_open and not has_harmed and _is_approved(execution)
 
 
 def _is_approved(execution: Execution) -> bool:

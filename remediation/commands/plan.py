@@ -3,7 +3,7 @@
 A wish needs a dry run, and only the executor process asks targets: here it becomes a row.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -20,7 +20,7 @@ from incidents.queries.access import require
 from remediation.commands.proposal import Proposal, checked_request, store
 from remediation.commands.refusal import Refused
 from remediation.commands.request import wish
-from remediation.decision.catalog import title_of
+from remediation.execution.course import MAX_STEPS
 from remediation.models import Approval, Plan, PlanRequest, Runbook
 from remediation.types import ActionRequest
 
@@ -88,7 +88,7 @@ def adopt(proposal: Proposal) -> Plan:
         incidents.move(
             incident=incident,
             to=State.AWAITING_APPROVAL,
-            text=f"planned: {title_of(proposal.planned.request)}, because {proposal.why}",
+            text=f"planned: {proposal.title}, because {proposal.why}",
             kind=Kind.PLAN,
             by=proposal.requested_by,
         )
@@ -97,12 +97,24 @@ def adopt(proposal: Proposal) -> Plan:
 
 
 def request_action(
-    *, incident: Incident, action: str, service: str, params: Mapping[str, Any], by: User
+    *,
+    incident: Incident,
+    action: str,
+    service: str,
+    params: Mapping[str, Any],
+    by: User,
+    then: Sequence[ActionRequest] = (),
 ) -> PlanRequest:
-    """Ask for an action; the same person cannot approve it. Raises `Refused`."""
+    """Ask for an action, and for what shall follow it; the same person cannot approve it.
+
+    Raises `Refused`.
+    """
     require(by, Permission.RESPOND, incident.workspace)
     check_may_request(incident)
-    checked_request(ActionRequest(action, service, params), incident=incident)
+    if len(then) >= MAX_STEPS:
+        raise Refused("steps", f"a plan has 1 to {MAX_STEPS} steps, not {len(then) + 1}")
+    for step in (ActionRequest(action, service, params), *then):
+        checked_request(step, incident=incident)
     return wish(
         incident=incident,
         kind=PlanRequest.Kind.ACTION,
@@ -110,6 +122,7 @@ def request_action(
         action=action,
         service_name=service,
         params=dict(params),
+        then=[{"action": s.action, "service": s.service, "params": dict(s.params)} for s in then],
     )
 
 

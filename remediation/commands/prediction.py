@@ -67,7 +67,8 @@ def from_json(stored: Mapping[str, Any]) -> Prediction:
 
 def stored_of(execution: Execution) -> Prediction:
     """The prediction this execution is held against."""
-    return from_json(execution.plan.prediction)
+    step = execution.target.step if execution.target else execution.plan
+    return from_json(step.prediction)
 
 
 def newest_point(prediction: Prediction) -> tuple[float, float] | None:

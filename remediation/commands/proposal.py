@@ -1,5 +1,6 @@
-"""A proposal: one action with its dry run, prediction, risk and ruling, and the row it becomes."""
+"""A proposal: steps with dry runs and predictions, risk and ruling, and the rows they become."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 
@@ -12,6 +13,7 @@ from incidents.models import Incident, TimelineEvent
 from remediation.commands import prediction as predictions
 from remediation.commands.assessment import Assessment, keep
 from remediation.commands.refusal import Refused
+from remediation.commands.steps import planned_steps, step_request, store_steps, targets_of
 from remediation.decision.catalog import (
     BadParameters,
     NotAllowedHere,
@@ -20,13 +22,13 @@ from remediation.decision.catalog import (
     spec_of,
     title_of,
 )
-from remediation.models import ActionEndpoint, Approval, Plan, Policy
+from remediation.models import ActionEndpoint, Approval, Plan, Policy, StepTarget
 from remediation.queries.catalogue import environment_of, limit_on
 from remediation.types import (
     ActionRequest,
     Decision,
     PlannedAction,
-    Prediction,
+    PlannedStep,
     Reversibility,
     RiskBand,
     plan_hash,
@@ -36,16 +38,37 @@ _PATIENCE = {RiskBand.LOW: 2.0, RiskBand.MEDIUM: 1.0, RiskBand.HIGH: 0.5, RiskBa
 
 
 @dataclass(frozen=True)
+class Aim:
+    """A request and the endpoint that shall carry it out."""
+
+    endpoint: ActionEndpoint
+    request: ActionRequest
+
+
+@dataclass(frozen=True)
 class Proposal:
     incident: Incident
-    endpoint: ActionEndpoint
+    steps: tuple[PlannedStep, ...]
     policy: Policy
-    planned: PlannedAction
-    prediction: Prediction
     assessment: Assessment
     why: str
     hypothesis: Hypothesis | None = None
     requested_by: User | None = None
+
+    @property
+    def planned(self) -> PlannedAction:
+        """The first step's canary: what the plan is seen by at one glance."""
+        return self.steps[0].targets[0]
+
+    @property
+    def title(self) -> str:
+        """Every step, in order."""
+        return ", then ".join(_step_title(step) for step in self.steps)[:200]
+
+
+def _step_title(step: PlannedStep) -> str:
+    title = title_of(step.targets[0].request)
+    return f"{title} on {len(step.targets)} targets" if len(step.targets) > 1 else title
 
 
 def checked_request(request: ActionRequest, *, incident: Incident) -> ActionRequest:
@@ -71,12 +94,12 @@ def store(proposal: Proposal) -> Plan:
         incident=proposal.incident,
         investigation=proposal.hypothesis.investigation if proposal.hypothesis else None,
         hypothesis=proposal.hypothesis,
-        endpoint=proposal.endpoint,
+        endpoint_id=proposal.steps[0].endpoint,
         action=spec.key,
         action_version=spec.version,
         service_name=planned.request.service,
         params=dict(planned.request.params),
-        title=title_of(planned.request)[:200],
+        title=proposal.title,
         why=proposal.why[:300],
         target_id=planned.target_id,
         target_version=planned.target_version,
@@ -86,7 +109,7 @@ def store(proposal: Proposal) -> Plan:
         reversibility=planned.reversibility,
         undo=asdict(planned.undo) if planned.undo else None,
         fidelity=planned.fidelity,
-        prediction=asdict(proposal.prediction),
+        prediction=asdict(proposal.steps[0].prediction),
         risk_score=assessment.risk.score,
         risk_band=assessment.risk.band,
         risk_factors=[list(factor) for factor in assessment.risk.factors],
@@ -97,8 +120,10 @@ def store(proposal: Proposal) -> Plan:
         requested_by=proposal.requested_by,
         dry_run_at=clock.now(),
     )
-    plan.plan_hash = hash_of(plan)
     plan.save(force_insert=True)
+    store_steps(plan, proposal.steps)
+    plan.plan_hash = hash_of(plan)
+    plan.save(update_fields=["plan_hash"])
     audit.record(
         "plan.created",
         target=plan,
@@ -138,15 +163,21 @@ def ask(plan: Plan, *, minutes: int) -> Approval:
     return approval
 
 
-def request_of_plan(plan: Plan) -> ActionRequest:
-    return ActionRequest(plan.action, plan.service_name, plan.params)
+def hash_of(plan: Plan, targets: Sequence[StepTarget] | None = None) -> str:
+    """The hash of what the rows say now; an approval is for the hash of what they said then."""
+    return plan_hash(
+        action_version=plan.action_version,
+        planned=_headline(plan),
+        prediction=predictions.from_json(plan.prediction),
+        policy_version=plan.policy_version,
+        steps=planned_steps(targets_of(plan) if targets is None else targets),
+    )
 
 
-def planned_of(plan: Plan) -> PlannedAction:
-    """The planned action as the row holds it now."""
+def _headline(plan: Plan) -> PlannedAction:
     undo = plan.undo
     return PlannedAction(
-        request=request_of_plan(plan),
+        request=ActionRequest(plan.action, plan.service_name, plan.params),
         target_id=plan.target_id,
         target_version=plan.target_version,
         before=plan.before,
@@ -158,20 +189,21 @@ def planned_of(plan: Plan) -> PlannedAction:
     )
 
 
-def hash_of(plan: Plan) -> str:
-    """The hash of what the row says now; an approval is for the hash of what it said then."""
-    return plan_hash(
-        action_version=plan.action_version,
-        planned=planned_of(plan),
-        prediction=predictions.from_json(plan.prediction),
-        policy_version=plan.policy_version,
-    )
+def aims_of(plan: Plan) -> list[Aim]:
+    """What the plan was made from: each step's endpoint and request, with no target chosen yet."""
+    steps = plan.steps.select_related("endpoint")
+    return [Aim(step.endpoint, step_request(step)) for step in steps]
 
 
-def same_dry_run(plan: Plan, fresh: PlannedAction) -> bool:
-    """Whether a fresh dry run says what was approved, of the same version of the target.
+def same_dry_run(plan: Plan, fresh: Sequence[PlannedStep]) -> bool:
+    """Whether fresh dry runs say what was approved, of the same targets in the same versions.
 
     `before` may show what runs by itself, such as start times; the version answers for the rest.
     """
-    approved = planned_of(plan)
-    return replace(approved, before={}) == replace(fresh, before={})
+    approved = planned_steps(targets_of(plan))
+    return [_compared(step) for step in approved] == [_compared(step) for step in fresh]
+
+
+def _compared(step: PlannedStep) -> tuple[str, int, list[PlannedAction]]:
+    targets = [replace(target, before={}, checks=()) for target in step.targets]
+    return step.endpoint, step.action_version, targets

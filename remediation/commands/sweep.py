@@ -10,11 +10,11 @@ from airra.lib.db import Conflict
 from airra.lib.jobs import Job, enqueue
 from analysis.models import Investigation
 from incidents.lifecycle import LIVE_STATES, State
-from remediation.commands import approval, plan, recurrence, request
+from remediation.commands import approval, consequence, plan, recurrence, request
 from remediation.commands.execution import cancel, move
 from remediation.execution.protocol import Event
 from remediation.models import Execution, Plan, PlanRequest
-from remediation.types import ExecutionState, Mode
+from remediation.types import HOLDS_TARGET, ExecutionState, Mode
 
 _GRACE = timedelta(seconds=5)  # the first message gets this long before it counts as lost
 
@@ -27,6 +27,7 @@ def sweep(now: datetime | None = None) -> None:
     request.give_up(now)
     _let_go()
     _declare_unknown(now)
+    _go_on()
     _wake(now)
     recurrence.watch(now)
     metrics.HEARTBEAT.labels(app="remediation").set(now.timestamp())
@@ -56,6 +57,17 @@ def _declare_unknown(now: datetime) -> None:
         mode=Mode.LIVE, state=ExecutionState.INTENT, lease_until__lte=now
     ):
         move(execution, Event.LEASE_OVER, error="the worker went silent")
+
+
+def _go_on() -> None:
+    """Plans that stand still: two ends at once, and each left the next move to the other."""
+    running = Execution.objects.filter(
+        plan=OuterRef("pk"), mode=Mode.LIVE, state__in=(ExecutionState.APPROVED, *HOLDS_TARGET)
+    )
+    still = Plan.objects.filter(~Exists(running), state=Plan.State.APPROVED)
+    for pk in still.values_list("pk", flat=True):
+        with transaction.atomic():
+            consequence.go_on(pk)
 
 
 def _wake(now: datetime) -> None:

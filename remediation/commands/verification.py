@@ -17,7 +17,7 @@ from remediation.execution.marks import ALERT, Course, Line, Sample
 from remediation.execution.protocol import Event
 from remediation.execution.verification import judge
 from remediation.models import Execution
-from remediation.types import ExecutionState, Prediction, Verdict, Watched
+from remediation.types import ExecutionState, Mode, Prediction, Verdict, Watched
 
 CHECK_EVERY_S = 8.0  # a little under the sweep's 10 s, so that every sweep finds the next one due
 _EARLY_S = 2.5  # so much before its interval is over a metric is due too
@@ -46,7 +46,8 @@ def verify(*, execution_id: str) -> None:
     if kept != 1 or execution.effect_at is None:
         return
     now, effect_at = clock.now().timestamp(), execution.effect_at.timestamp()
-    judgement = judge(prediction, record, effect_at=effect_at, now=now)
+    keeps = _has_helped(execution)
+    judgement = judge(prediction, record, effect_at=effect_at, now=now, keeps=keeps)
     if judgement is not None:
         is_match = judgement.verdict is Verdict.MATCH
         move(
@@ -57,6 +58,14 @@ def verify(*, execution_id: str) -> None:
             verdict_reason=judgement.reason[:300],
             verdict_numbers=dict(judgement.numbers),
         )
+
+
+def _has_helped(execution: Execution) -> bool:
+    """Whether an earlier step or wave of the same plan was done and did no harm."""
+    others = Execution.objects.filter(plan=execution.plan_id, mode=Mode.LIVE).exclude(
+        pk=execution.pk
+    )
+    return others.filter(verdict__in=(Verdict.MATCH, Verdict.PARTIAL)).exists()
 
 
 def _take_turn(execution: Execution) -> bool:

@@ -45,6 +45,7 @@ class Facts:
     lease_is_over: bool = False
     quarantine_is_over: bool = False
     is_undo: bool = False
+    is_unwinding: bool = False  # another step of the plan did harm
 
 
 def next_state(state: ExecutionState, event: Event, facts: Facts) -> ExecutionState | None:
@@ -57,9 +58,15 @@ def next_state(state: ExecutionState, event: Event, facts: Facts) -> ExecutionSt
         return _from_unknown(event, facts)
     if state is _S.VERIFYING:
         return _VERDICTS.get(event)
-    if state is _S.DEVIATED and event is Event.UNDO_DONE:
-        return _S.UNDONE
-    return None
+    return _from_end(state, event, facts)
+
+
+def _from_end(state: ExecutionState, event: Event, facts: Facts) -> ExecutionState | None:
+    """An end is an end, but for what was done and is undone."""
+    if event is not Event.UNDO_DONE:
+        return None
+    was_done = {_S.SUCCEEDED, _S.INCONCLUSIVE} if facts.is_unwinding else set()
+    return _S.UNDONE if state in {_S.DEVIATED, *was_done} else None
 
 
 _VERDICTS = {

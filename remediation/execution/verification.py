@@ -43,15 +43,21 @@ class Judgement:
 
 
 def judge(
-    prediction: Prediction, record: Mapping[str, Course], *, effect_at: float, now: float
+    prediction: Prediction,
+    record: Mapping[str, Course],
+    *,
+    effect_at: float,
+    now: float,
+    keeps: bool = False,
 ) -> Judgement | None:
     """The verdict, or None while it is open.
 
     `record` holds what was read by metric, `ALERT` and the keys of guards and peers; a metric that
     is not in it has no data. Times in Unix seconds, samples oldest first. The order of the metrics
-    is nothing.
+    is nothing. `keeps`: an earlier part of the same plan has brought the recovery, and this one has
+    to keep it; otherwise what was well before the action recovered by itself.
     """
-    trial = _Trial(prediction, record, effect_at, now)
+    trial = _Trial(prediction, record, effect_at, now, keeps=keeps)
     found = trial.harm() or trial.match() or trial.silence()
     if found is None and trial.is_over:
         found = trial.ending()
@@ -72,8 +78,11 @@ class _Trial:
         record: Mapping[str, Course],
         effect_at: float,
         now: float,
+        *,
+        keeps: bool,
     ) -> None:
         self.prediction = prediction
+        self.keeps = keeps
         self.alert = Line.of_alert(prediction, record.get(ALERT, Course()), effect_at)
         self.guards = [
             Line.of_watched(guard, record.get(guard.key, Course()), effect_at)
@@ -137,12 +146,12 @@ class _Trial:
         """The alerting metric held, nothing may have failed meanwhile, and it was the action."""
         if not self.held:
             return None
-        if self.alert.was_well:
+        if self.alert.was_well and not self.keeps:
             reason = f"{_side(self.prediction)} already before the action: it recovered by itself"
             return Verdict.INCONCLUSIVE, reason
         if failed(self.alert, worst_case=True) or not all(_is_calm(g) for g in self.guards):
             return None
-        return self._credited()
+        return (Verdict.MATCH, self._matched()) if self.alert.was_well else self._credited()
 
     def _credited(self) -> _Found:
         """Whose recovery it is, by the control group; open while too few of it answer."""

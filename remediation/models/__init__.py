@@ -8,6 +8,7 @@ from remediation.models.plan import Plan
 from remediation.models.policy import ActionEndpoint, Policy, Runbook
 from remediation.models.request import PlanRequest
 from remediation.models.ruling import PolicyRuling
+from remediation.models.step import Step, StepTarget
 from remediation.models.stops import FreezeWindow, KillSwitch
 
 __all__ = [
@@ -24,5 +25,7 @@ __all__ = [
     "Policy",
     "PolicyRuling",
     "Runbook",
+    "Step",
+    "StepTarget",
     "Vote",
 ]

@@ -8,6 +8,7 @@ from airra.lib import clock
 from airra.lib.ids import uuid7
 from remediation.models.approval import Approval
 from remediation.models.plan import Plan
+from remediation.models.step import StepTarget
 from remediation.types import HOLDS_TARGET, ExecutionState, Mode, Verdict
 
 
@@ -19,6 +20,13 @@ class Execution(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     plan = models.ForeignKey(Plan, models.PROTECT, related_name="executions")
     approval = models.ForeignKey(Approval, models.PROTECT, related_name="executions")
+    target = models.ForeignKey(
+        StepTarget,
+        models.PROTECT,
+        null=True,
+        related_name="executions",
+        help_text="What it acts on; empty for a dry run, which asks all of them.",
+    )
     kind = models.CharField(max_length=5, choices=Kind.choices, default=Kind.APPLY)
     undo_of = models.OneToOneField("self", models.PROTECT, null=True, related_name="undone_by")
     mode = models.CharField(max_length=8, choices=[(m, m) for m in Mode])

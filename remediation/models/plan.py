@@ -1,4 +1,9 @@
-"""A plan: one action with its real dry run, prediction and undo, bound to a hash."""
+"""A plan: what shall be done, why, how risky it is, bound to a hash.
+
+What it does is in its steps and their targets (`models.step`), and nothing else is acted on. The
+columns of an action here repeat the first step's first target, for lists and for one glance; the
+hash covers both, so that they cannot part.
+"""
 
 from django.conf import settings
 from django.db import models

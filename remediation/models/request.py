@@ -38,6 +38,9 @@ class PlanRequest(models.Model):
     action = models.CharField(max_length=40, blank=True)
     service_name = models.CharField(max_length=120, blank=True)
     params = models.JSONField(default=dict)
+    then = models.JSONField(
+        default=list, help_text="What shall follow: [{action, service, params}], at most four."
+    )
     reason = models.TextField(blank=True)
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL,

@@ -47,7 +47,7 @@ def pending(workspace: Workspace, *, cursor: str, limit: int) -> tuple[list[Appr
 def plan(workspace: Workspace, plan_id: UUID) -> Plan:
     """One plan of this workspace with its executions; 404 otherwise."""
     found = Plan.objects.filter(incident__workspace=workspace).select_related("incident__workspace")
-    return get_object_or_404(found.prefetch_related("executions"), pk=plan_id)
+    return get_object_or_404(found.prefetch_related("executions", "steps__targets"), pk=plan_id)
 
 
 def plan_request(workspace: Workspace, request_id: UUID) -> PlanRequest:
@@ -58,4 +58,4 @@ def plan_request(workspace: Workspace, request_id: UUID) -> PlanRequest:
 
 def newest_plan(workspace: Workspace, incident_id: UUID) -> Plan | None:
     found = Plan.objects.filter(incident__workspace=workspace, incident=incident_id)
-    return found.select_related("incident").prefetch_related("executions").first()
+    return found.select_related("incident").prefetch_related("executions", "steps__targets").first()

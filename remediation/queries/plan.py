@@ -16,7 +16,7 @@ from django.shortcuts import get_object_or_404
 from airra.lib import svg
 from incidents.models import Incident
 from incidents.queries.access import AnyUser, workspaces_of
-from remediation.models import Approval, Execution, Plan, PlanRequest
+from remediation.models import Approval, Execution, Plan, PlanRequest, StepTarget
 from remediation.queries.say import name_of
 from remediation.queries.watched import WatchedRow, watched_rows
 from remediation.types import Decision, ExecutionState, Prediction
@@ -83,7 +83,8 @@ class PlanPanel:
 
     @property
     def diff(self) -> list[DiffLine]:
-        return diff_lines(self.plan.before, self.plan.after) if self.plan else []
+        """Of every step and target: what is approved is all of them."""
+        return plan_diff(self.plan) if self.plan else []
 
     @property
     def is_waiting(self) -> bool:
@@ -191,6 +192,18 @@ def _flat(data: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         else:
             flat[path] = value if isinstance(value, str) else json.dumps(value)
     return flat
+
+
+def plan_diff(plan: Plan) -> list[DiffLine]:
+    """What would change, target by target, each under its own heading where there are several."""
+    found = StepTarget.objects.filter(step__plan=plan).select_related("step")
+    targets = list(found.order_by("step__position", "ordinal"))
+    lines: list[DiffLine] = []
+    for target in targets:
+        if len(targets) > 1:
+            lines.append(DiffLine("same", "#", f"step {target.step.position}: {target}"))
+        lines += diff_lines(target.before, target.after)
+    return lines
 
 
 def diff_lines(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[DiffLine]:

@@ -13,7 +13,7 @@ from incidents.models import Incident
 from remediation.models import Approval, Plan, Vote
 from remediation.queries import stops
 from remediation.queries.executions import Record, record_of
-from remediation.queries.plan import DiffLine, PlanPanel, diff_lines, panel_of, risk_factors
+from remediation.queries.plan import DiffLine, PlanPanel, panel_of, plan_diff, risk_factors
 from remediation.queries.say import name_of
 
 _BLAST = "blast"
@@ -162,8 +162,8 @@ def _void(approval: Approval) -> Standing:
     old, new = approval.plan, newer.plan
     shown = Successor(
         approval=newer,
-        old=diff_lines(old.before, old.after),
-        new=diff_lines(new.before, new.after),
+        old=plan_diff(old),
+        new=plan_diff(new),
         changes=_changes(old, new),
     )
     return Standing("changed", "tone-red", "refresh-cw", text, shown)

@@ -18,6 +18,8 @@ from remediation.models import (
     FreezeWindow,
     Plan,
     Policy,
+    Step,
+    StepTarget,
     Vote,
 )
 from remediation.types import (
@@ -112,7 +114,23 @@ def plan(about: Incident, run: Investigation | None = None, **fields: Any) -> Pl
         "dry_run_at": clock.now() - timedelta(seconds=20),
         **fields,
     }
-    return Plan.objects.create(incident=about, investigation=run, hypothesis=hypothesis, **values)
+    made = Plan.objects.create(incident=about, investigation=run, hypothesis=hypothesis, **values)
+    return with_step(made)
+
+
+def with_step(made: Plan) -> Plan:
+    """Its one step on one target, as the plan's own columns say it."""
+    step = Step.objects.create(
+        plan=made, position=1, endpoint=made.endpoint, action=made.action,
+        action_version=made.action_version, service_name=made.service_name, params=made.params,
+        title=made.title, prediction=made.prediction,
+    )  # fmt: skip
+    StepTarget.objects.create(
+        step=step, ordinal=0, target_id=made.target_id, target_version=made.target_version,
+        before=made.before, after=made.after, effects=made.effects, undo=made.undo,
+        reversibility=made.reversibility, fidelity=made.fidelity,
+    )  # fmt: skip
+    return made
 
 
 def approval(of: Plan, **fields: Any) -> Approval:
@@ -160,6 +178,7 @@ def execution(of: Approval, *, by: User, **fields: Any) -> Execution:
         "plan_hash": of.plan_hash,
         "target_key": f"{of.plan.endpoint_id}:{of.plan.target_id}",
         "idempotency_key": str(of.pk),
+        "target": StepTarget.objects.filter(step__plan=of.plan).first(),
         "started_by": by,
         "intent_at": clock.now() - timedelta(seconds=70),
         "effect_at": clock.now() - timedelta(seconds=64),

@@ -198,6 +198,7 @@ GET  /approvals/pending                401 200 200 200 200 200
 GET  /approvals/{approval_id}          401 404 200 200 200 200
 POST /approvals/{approval_id}/approve  401 404 403 403 409 409
 POST /approvals/{approval_id}/reject   401 404 403 403 200 200
+POST /actions                          401 404 403 409 409 409
 GET  /actions/requests/{request_id}    401 404 200 200 200 200
 POST /approvals/{approval_id}/request-changes 401 404 403 403 200 200
 GET  /actions/{plan_id}                401 404 200 200 200 200

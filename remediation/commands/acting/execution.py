@@ -4,6 +4,7 @@ The database decides and a job only wakes: each function may be called any numbe
 number of workers, late or twice. The effect happens between two transactions and never in one.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -15,14 +16,15 @@ from incidents.commands import audit
 from incidents.lifecycle import State
 from incidents.models import TimelineEvent
 from remediation.commands.acting.endpoint import executor_of
-from remediation.commands.consequence import advance, follow, version_left_by
+from remediation.commands.consequence import advance, follow
 from remediation.commands.execution import facts_of, load, move
 from remediation.commands.limits import Held, held_back, limits_hold, take_turn
-from remediation.commands.proposal import hash_of, planned_of
+from remediation.commands.proposal import hash_of
+from remediation.commands.steps import planned_of, targets_of, version_left_by
 from remediation.decision.catalog import spec_of
 from remediation.execution.base import Attempt, Effect, ExecutorError
 from remediation.execution.protocol import Event, Facts, next_state
-from remediation.models import Approval, Execution, Plan
+from remediation.models import Approval, Execution, Plan, StepTarget
 from remediation.queries import stops
 from remediation.types import Applied, ExecutionState, Mode, PlannedAction, Probe
 
@@ -39,8 +41,9 @@ def run(*, execution_id: str) -> None:
     if execution is None or execution.state != _S.APPROVED or execution.mode != Mode.LIVE:
         return
     try:
-        executor = executor_of(execution.plan.endpoint)
-        planned, read = _to_apply(execution), hash_of(execution.plan)
+        executor = executor_of(_target_of(execution).step.endpoint)
+        targets = targets_of(execution.plan)  # read once: what is hashed is what is sent
+        planned, read = _to_apply(execution, targets), hash_of(execution.plan, targets)
     except (ExecutorError, ValueError) as error:
         move(execution, Event.CANCEL, error=str(error))
         return
@@ -62,8 +65,9 @@ def probe(*, execution_id: str) -> None:
     if execution.next_check_at and execution.next_check_at > now:
         return
     try:
-        executor = executor_of(execution.plan.endpoint)
-        told, answer = executor.probe(_to_apply(execution), _attempt_of(execution))
+        executor = executor_of(_target_of(execution).step.endpoint)
+        planned = _to_apply(execution, targets_of(execution.plan))
+        told, answer = executor.probe(planned, _attempt_of(execution))
     except (ExecutorError, ValueError):
         told, answer = Probe.CANNOT_TELL, {}
     event = {
@@ -110,7 +114,7 @@ def _claim(execution: Execution, read: str, credential_life_s: float) -> Attempt
     if to is not _S.INTENT:
         _refuse(execution, to, facts, held)
         return None
-    lease_until = now + timedelta(seconds=spec_of(execution.plan.action).lease_s)
+    lease_until = now + timedelta(seconds=spec_of(_target_of(execution).step.action).lease_s)
     earlier = Execution.objects.filter(target_key=execution.target_key)
     intent = {
         "error": "",  # of an earlier try that could not be recorded
@@ -183,16 +187,42 @@ def _refuse(execution: Execution, to: ExecutionState, facts: Facts, held: Held |
         follow(execution)
 
 
-def _to_apply(execution: Execution) -> PlannedAction:
-    """What to send. Raises ValueError when an undo has nothing to go by."""
-    planned = planned_of(execution.plan)
-    original = execution.undo_of
-    if original is None:
-        return planned
+def _target_of(execution: Execution) -> StepTarget:
+    """Raises ValueError for a row that names none: it is not acted on."""
+    if execution.target is None:
+        msg = "it names no target"
+        raise ValueError(msg)
+    return execution.target
+
+
+def _to_apply(execution: Execution, targets: Sequence[StepTarget]) -> PlannedAction:
+    """What to send, from the rows given. Raises ValueError when an undo has nothing to go by.
+
+    What this plan itself did to the target last has moved its version: that one is expected then.
+    """
+    own = _target_of(execution).pk
+    planned = planned_of(next(target for target in targets if target.pk == own))
+    version = _version_by_plan(execution) or planned.target_version
+    if execution.undo_of is None:
+        return replace(planned, target_version=version)
     if planned.undo is None:
         msg = "the plan has no undo"
         raise ValueError(msg)
-    return replace(planned, request=planned.undo, target_version=version_left_by(original))
+    return replace(planned, request=planned.undo, target_version=version)
+
+
+def _version_by_plan(execution: Execution) -> str:
+    """The version that the newest effect of this plan left on the same target; else empty."""
+    done = Execution.objects.filter(
+        plan=execution.plan_id,
+        target_key=execution.target_key,
+        mode=Mode.LIVE,
+        effect_at__isnull=False,
+    ).exclude(pk=execution.pk)
+    if execution.effect_at is not None:
+        done = done.filter(effect_at__lt=execution.effect_at)
+    newest = done.order_by("-effect_at").first()
+    return version_left_by(newest) if newest else ""
 
 
 def _why_not_send(execution: Execution) -> str:

@@ -11,7 +11,7 @@ from incidents.models import Incident, TimelineEvent
 from remediation.commands.acting.endpoint import find
 from remediation.commands.acting.proposal import propose
 from remediation.commands.plan import adopt, live_plan, matching_runbook, supersede
-from remediation.commands.proposal import Proposal
+from remediation.commands.proposal import Aim, Proposal
 from remediation.commands.refusal import Refused
 from remediation.decision.choose import Cause, choose
 from remediation.execution.base import ExecutorError, UnknownService
@@ -106,8 +106,7 @@ def _on_service(
         try:
             return propose(
                 incident=incident,
-                endpoint=endpoint,
-                request=candidate.request,
+                aims=[Aim(endpoint, candidate.request)],
                 why=candidate.reason,
                 hypothesis=hypothesis,
             )

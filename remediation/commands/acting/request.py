@@ -5,7 +5,7 @@ decides between two workers, and stores what came of it.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from django.db import IntegrityError, transaction
 
@@ -14,16 +14,17 @@ from analysis.models import Investigation
 from incidents.lifecycle import IllegalMove
 from remediation.commands import approval as approvals
 from remediation.commands import plan as plans
-from remediation.commands.acting.endpoint import executor_of, find
+from remediation.commands.acting.endpoint import find
 from remediation.commands.acting.plan import best_hypothesis
-from remediation.commands.acting.proposal import propose
+from remediation.commands.acting.proposal import ask_targets, propose
 from remediation.commands.assessment import policy_of
-from remediation.commands.proposal import Proposal, ask, request_of_plan, same_dry_run
+from remediation.commands.proposal import Aim, Proposal, aims_of, ask, same_dry_run
 from remediation.commands.refusal import Refused
 from remediation.commands.request import close, refuse
+from remediation.commands.steps import planned_steps, targets_of
 from remediation.execution.base import ExecutorError
 from remediation.models import Execution, Plan, PlanRequest
-from remediation.types import ActionRequest, PlannedAction
+from remediation.types import ActionRequest, PlannedStep
 
 Kind = PlanRequest.Kind
 
@@ -50,15 +51,16 @@ def carry_out(*, request_id: str) -> None:
 def _action(request: PlanRequest) -> None:
     incident = request.incident
     plans.check_may_request(incident)
+    first = ActionRequest(request.action, request.service_name, request.params)
+    wanted = [first, *(ActionRequest(**step) for step in request.then)]
     try:
-        endpoint, _ = find(incident.workspace, request.service_name)
+        aims = [Aim(find(incident.workspace, one.service)[0], one) for one in wanted]
     except ExecutorError as error:
         raise Refused("endpoint", str(error)) from error
     investigation = incident.investigations.filter(state=Investigation.State.SETTLED).last()
     proposal = propose(
         incident=incident,
-        endpoint=endpoint,
-        request=ActionRequest(request.action, request.service_name, request.params),
+        aims=aims,
         why=f"requested by {request.by.get_username() if request.by else 'AIRRA'}",
         hypothesis=best_hypothesis(investigation) if investigation else None,
         requested_by=request.by,
@@ -86,10 +88,10 @@ def _dry_run(request: PlanRequest) -> None:
     plan = approval.plan
     approvals.check(approval, by)
     error = ""
-    fresh: PlannedAction | None = None
+    fresh: list[PlannedStep] | None = None
     try:
-        fresh = executor_of(plan.endpoint).plan(request_of_plan(plan))
-    except ExecutorError as failed:
+        fresh = _asked_again(plan)
+    except (ExecutorError, Refused) as failed:
         error = str(failed)
     is_same = fresh is not None and same_dry_run(plan, fresh)
     revised = _anew(plan) if fresh is not None and not is_same else None
@@ -98,7 +100,7 @@ def _dry_run(request: PlanRequest) -> None:
         approvals.decide_dry_run(approval, by=by, reason=request.reason)
         execution = approvals.record_dry_run(
             approval,
-            planned=asdict(fresh) if fresh else None,
+            planned=asdict(fresh[0].targets[0]) if fresh else None,
             is_same=is_same,
             error=error,
             by=by,
@@ -111,6 +113,13 @@ def _dry_run(request: PlanRequest) -> None:
         _led_to(request, result, execution=execution)
 
 
+def _asked_again(plan: Plan) -> list[PlannedStep]:
+    """A fresh dry run of every step, held against the same predictions."""
+    approved = planned_steps(targets_of(plan))
+    pairs = zip(approved, aims_of(plan), strict=True)
+    return [replace(step, targets=ask_targets(aim)) for step, aim in pairs]
+
+
 def _led_to(request: PlanRequest, plan: Plan, *, execution: Execution | None = None) -> None:
     PlanRequest.objects.filter(pk=request.pk).update(result=plan, execution=execution)
 
@@ -118,8 +127,7 @@ def _led_to(request: PlanRequest, plan: Plan, *, execution: Execution | None = N
 def _anew(plan: Plan) -> Proposal:
     return propose(
         incident=plan.incident,
-        endpoint=plan.endpoint,
-        request=request_of_plan(plan),
+        aims=aims_of(plan),
         why=plan.why,
         hypothesis=plan.hypothesis,
         requested_by=plan.requested_by,

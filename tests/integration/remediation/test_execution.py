@@ -329,6 +329,7 @@ def _another(world: World, first: Execution) -> Execution:
     return Execution.objects.create(
         plan=plan,
         approval=approval,
+        target=first.target,
         mode=Mode.LIVE,
         plan_hash=plan.plan_hash,
         target_key=first.target_key,

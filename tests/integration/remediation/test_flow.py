@@ -12,6 +12,7 @@ from incidents.lifecycle import State
 from incidents.models import Incident
 from remediation.commands import approval as approvals
 from remediation.commands.acting import execution as executions
+from remediation.commands.steps import key_of, targets_of
 from remediation.commands.sweep import sweep
 from remediation.models import Approval, Execution, Plan
 from remediation.types import ExecutionState, Mode
@@ -116,7 +117,8 @@ def test_two_executions_at_the_same_moment_hold_the_target_one_by_one(
     approval.id = Approval._meta.pk.get_default()
     approval.save(force_insert=True)
     second = Execution.objects.create(
-        plan=first.plan, approval=approval, mode=Mode.LIVE, plan_hash=first.plan_hash,
+        plan=first.plan, approval=approval, target=first.target, mode=Mode.LIVE,
+        plan_hash=first.plan_hash,
         target_key=first.target_key, idempotency_key="second",
     )  # fmt: skip
     ids = [str(first.pk), str(second.pk)] * 3
@@ -135,12 +137,14 @@ def _approved_quietly(world: World, plan: Plan | None = None) -> Execution:
     )
     Plan.objects.filter(pk=plan.pk).update(state=Plan.State.APPROVED)
     Incident.objects.filter(pk=world.incident.pk).update(state=State.EXECUTING)
+    (first,) = targets_of(plan)
     return Execution.objects.create(
         plan=Plan.objects.get(pk=plan.pk),
+        target=first,
         approval=Approval.objects.get(pk=approval.pk),
         mode=Mode.LIVE,
         plan_hash=plan.plan_hash,
         target_key=f"{plan.endpoint_id}:{plan.target_id}",
-        idempotency_key=approvals.key_of(approval, "apply"),
+        idempotency_key=key_of(approval, "apply", first),
         created_at=approval.requested_at - timedelta(seconds=1),
     )

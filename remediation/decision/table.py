@@ -1,5 +1,6 @@
 """The truth table of policy as a page, made from the code itself. Pure."""
 
+from collections.abc import Sequence
 from itertools import product
 
 from remediation.decision import limits, risk
@@ -88,7 +89,7 @@ def page() -> str:
     return "\n".join([*parts, stops])
 
 
-def _rows(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _rows(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [head, ("---",) * len(head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
 

@@ -4,6 +4,7 @@ It is read from the database and from the file each time, in the claim and right
 between that last look and the effect lie microseconds in which nothing can stop it.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -138,7 +139,7 @@ def visible(user: AnyUser) -> KillSwitchQuerySet:
     return KillSwitch.objects.filter(here).select_related("workspace")
 
 
-def stops_for(user: AnyUser, approves: set[object] | None = None) -> list[Stop]:
+def stops_for(user: AnyUser, approves: Collection[UUID | None] = ()) -> list[Stop]:
     """Everything that is stopped; `approves` are the workspaces where this user may end it."""
     said = file_reason()
     found = [Stop("everything", "the whole installation", said)] if said else []
@@ -151,7 +152,7 @@ def stops_for(user: AnyUser, approves: set[object] | None = None) -> list[Stop]:
             actor=switch.actor,
             since=switch.since,
             switch=switch,
-            may_end=is_root or switch.workspace_id in (approves or set()),
+            may_end=is_root or switch.workspace_id in approves,
         )
         for switch in visible(user).on()
     ]

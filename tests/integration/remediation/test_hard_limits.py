@@ -142,7 +142,7 @@ def test_nothing_holds_an_undo(world: World) -> None:
 
 def test_the_action_that_is_judged_does_not_count_itself(world: World) -> None:
     execution = world.run(world.approved())
-    known = {
+    known: dict[str, Any] = {
         "workspace": world.workspace,
         "incident_id": world.incident.pk,
         "service": "payments",

@@ -1,5 +1,6 @@
 """What stops AIRRA: switches of every scope, the file, freeze windows; and who may let it go on."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -168,11 +169,14 @@ def test_each_is_looked_at_again_right_before_the_effect(
 ) -> None:
     execution = world.approved()
     really = executions._claim
+    deeds: dict[str, Callable[[], object]] = {
+        "switch": world.kill, "file": kill_file.touch, "freeze": world.freeze,
+    }  # fmt: skip
 
     def claim_then_stop(*told: Any) -> object:
         attempt = really(*told)
         assert attempt is not None
-        {"switch": world.kill, "file": kill_file.touch, "freeze": world.freeze}[how]()
+        deeds[how]()
         return attempt
 
     monkeypatch.setattr(executions, "_claim", claim_then_stop)

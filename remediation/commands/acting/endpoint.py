@@ -44,15 +44,38 @@ def executor_of(endpoint: ActionEndpoint) -> Executor:
         raise ExecutorError(msg) from error
 
 
-def find(workspace: Workspace, service: str) -> tuple[ActionEndpoint, ServiceDescription]:
-    """The first enabled endpoint that knows the service. Raises `ExecutorError` with every no."""
-    refusals = []
+def find(
+    workspace: Workspace, service: str, action: str
+) -> tuple[ActionEndpoint, ServiceDescription]:
+    """The first endpoint that knows the service and can do the action there.
+
+    Raises `ExecutorError`: with every no when none knows it, or that none can.
+    """
+    known = that_know(workspace, service)
+    for endpoint, description in known:
+        if not description.actions or action in description.actions:
+            return endpoint, description
+    names = ", ".join(endpoint.name for endpoint, _ in known)
+    msg = f"{action} of {service} is possible on none of: {names}"
+    raise ExecutorError(msg)
+
+
+def that_know(
+    workspace: Workspace, service: str
+) -> list[tuple[ActionEndpoint, ServiceDescription]]:
+    """The enabled endpoints that know the service, by name: a cluster and a load balancer may both.
+
+    Raises `ExecutorError` with every no when there is none.
+    """
+    known, refusals = [], []
     endpoints = ActionEndpoint.objects.filter(workspace=workspace, is_enabled=True)
     for endpoint in endpoints.order_by("name"):
         try:
-            return endpoint, executor_of(endpoint).describe(service)
+            known.append((endpoint, executor_of(endpoint).describe(service)))
         except ExecutorError as error:
             refusals.append((f"{endpoint.name}: {error}", isinstance(error, UnknownService)))
+    if known:
+        return known
     if not refusals:
         msg = "no action endpoint is connected"
         raise ExecutorError(msg)

@@ -8,7 +8,7 @@ from analysis.types import HypothesisState, Mechanism
 from incidents.commands import incident as incidents
 from incidents.lifecycle import IllegalMove, State
 from incidents.models import Incident, TimelineEvent
-from remediation.commands.acting.endpoint import find
+from remediation.commands.acting.endpoint import that_know
 from remediation.commands.acting.proposal import propose
 from remediation.commands.plan import adopt, live_plan, matching_runbook, supersede
 from remediation.commands.proposal import Aim, Proposal
@@ -97,21 +97,21 @@ def _on_service(
 ) -> Proposal:
     """The first candidate possible on this service; each no is added to `reasons`."""
     workspace = incident.workspace
-    endpoint, target = find(workspace, service)
-    environment = environment_of(workspace, service)
-    choice = choose(_cause(hypothesis), target, limits_in(workspace), environment)
-    if choice.why_none:
-        reasons.append(choice.why_none)
-    for candidate in choice.candidates:
-        try:
-            return propose(
-                incident=incident,
-                aims=[Aim(endpoint, candidate.request)],
-                why=candidate.reason,
-                hypothesis=hypothesis,
-            )
-        except Refused as refused:
-            reasons.append(str(refused))
+    limits, environment = limits_in(workspace), environment_of(workspace, service)
+    for endpoint, target in that_know(workspace, service):
+        choice = choose(_cause(hypothesis), target, limits, environment)
+        if choice.why_none:
+            reasons.append(choice.why_none)
+        for candidate in choice.candidates:
+            try:
+                return propose(
+                    incident=incident,
+                    aims=[Aim(endpoint, candidate.request)],
+                    why=candidate.reason,
+                    hypothesis=hypothesis,
+                )
+            except Refused as refused:
+                reasons.append(str(refused))
     raise Refused("no_candidate", f"nothing can be done on {service}")
 
 

@@ -54,7 +54,7 @@ def _action(request: PlanRequest) -> None:
     first = ActionRequest(request.action, request.service_name, request.params)
     wanted = [first, *(ActionRequest(**step) for step in request.then)]
     try:
-        aims = [Aim(find(incident.workspace, one.service)[0], one) for one in wanted]
+        aims = [Aim(find(incident.workspace, one.service, one.action)[0], one) for one in wanted]
     except ExecutorError as error:
         raise Refused("endpoint", str(error)) from error
     investigation = incident.investigations.filter(state=Investigation.State.SETTLED).last()

@@ -22,6 +22,7 @@ from remediation.commands.proposal import Aim, Proposal, aims_of, ask, same_dry_
 from remediation.commands.refusal import Refused
 from remediation.commands.request import close, refuse
 from remediation.commands.steps import planned_steps, targets_of
+from remediation.decision.catalog import UnknownAction, spec_of
 from remediation.execution.base import ExecutorError
 from remediation.models import Execution, Plan, PlanRequest
 from remediation.types import ActionRequest, PlannedStep
@@ -54,7 +55,11 @@ def _action(request: PlanRequest) -> None:
     first = ActionRequest(request.action, request.service_name, request.params)
     wanted = [first, *(ActionRequest(**step) for step in request.then)]
     try:
+        for one in wanted:
+            spec_of(one.action)
         aims = [Aim(find(incident.workspace, one.service, one.action)[0], one) for one in wanted]
+    except UnknownAction as error:
+        raise Refused("catalog", str(error)) from error
     except ExecutorError as error:
         raise Refused("endpoint", str(error)) from error
     investigation = incident.investigations.filter(state=Investigation.State.SETTLED).last()

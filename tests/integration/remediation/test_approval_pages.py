@@ -64,7 +64,8 @@ def risky(plan: Plan) -> str:
 
 
 def seen_in(page: Any) -> str:
-    return page.content.decode().split('name="seen" value="')[1].split('"')[0]
+    text: str = page.content.decode()
+    return text.split('name="seen" value="')[1].split('"', maxsplit=1)[0]
 
 
 def test_the_page_shows_what_changes_before_why_and_what_speaks_against(

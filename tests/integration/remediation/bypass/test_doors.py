@@ -214,14 +214,14 @@ def test_a_process_that_is_not_the_executor(
 ) -> None:
     execution = gate.approved()
     settings.ROLE = role
-    task = {
+    jobs: dict[str, Callable[[], object]] = {
         "plan": lambda: tasks.create_plan(investigation_id=str(gate.plan.investigation_id)),
         "ask": lambda: tasks.ask(request_id=str(execution.pk)),
         "execute": lambda: tasks.execute(execution_id=str(execution.pk)),
         "probe": lambda: tasks.probe(execution_id=str(execution.pk)),
-    }[job]
+    }
     with pytest.raises(WrongRole, match="is for all or executor"):
-        task()
+        jobs[job]()
     assert gate.world.server.effects == []
 
 

@@ -45,8 +45,8 @@ def over_api(gate: Gate, user: User | None) -> Any:
 
 def token_from_before(gate: Gate, user: User) -> str:
     """A token of when all was well: the account active, its owner a member."""
-    held = user.memberships.first()  # type: ignore[attr-defined]  # the reverse name
-    role = gate.world.ana.memberships.get().role  # type: ignore[attr-defined]  # the reverse name
+    held = user.memberships.first()
+    role = gate.world.ana.memberships.get().role
     place = held.workspace if held else gate.world.workspace
     if held is None:
         Membership.objects.create(user=user, workspace=place, role=role)

@@ -5,11 +5,16 @@ from datetime import UTC, datetime
 
 import pytest
 from django.contrib.auth.models import User
+from hypothesis import settings
 
 from airra.lib import clock
 from incidents.commands.access import give_role, issue_token
 from incidents.models import Workspace
 from incidents.permissions import Role
+
+# How long an example takes says how busy the machine is; speed is measured in benchmarks/.
+settings.register_profile("airra", deadline=None)
+settings.load_profile("airra")
 
 
 @pytest.fixture

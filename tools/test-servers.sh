@@ -44,9 +44,9 @@ if [ "$half" != suite ]; then
   trap wait EXIT  # it has processes of its own to stop
 fi
 if [ "$half" != live ]; then
-  # None of the three knows a database: on this one they would say the same again.
+  # The rest knows no database, or asks the same pages again: once is enough.
   "$python" -m pytest -q -m "not e2e and not slow and not live" -n 2 --dist loadgroup \
-    --ignore=tests/unit --ignore=tests/lab --ignore=tests/contract
+    tests/integration tests/house/test_migrations.py
 fi
 if [ "$half" != suite ]; then
   "$python" -m pytest -q -m live -n 2 --dist loadfile --ignore=tests/live/test_kill.py \

@@ -14,6 +14,7 @@ from remediation.models import Approval, Plan, Vote
 from remediation.queries import stops
 from remediation.queries.executions import Record, record_of
 from remediation.queries.plan import DiffLine, PlanPanel, panel_of, plan_diff, risk_factors
+from remediation.queries.plan_steps import StepRow, bound_versions, steps_of
 from remediation.queries.say import name_of
 
 _BLAST = "blast"
@@ -62,6 +63,7 @@ class Review:
     evidence: HypothesisRow | None
     votes: Sequence[Vote]
     earlier: Sequence[Approval]
+    steps: Sequence[StepRow] = ()
     factors: Sequence[object] = field(default_factory=list)
 
     @property
@@ -100,6 +102,7 @@ def review(approval: Approval) -> Review:
         evidence=row_of(plan.hypothesis) if plan.hypothesis else None,
         votes=list(votes),
         earlier=_earlier(plan.incident, approval),
+        steps=steps_of(plan),
         factors=risk_factors(plan),
     )
 
@@ -182,8 +185,7 @@ def _changes(old: Plan, new: Plan) -> list[Change]:
     """What the hash binds and the two diffs do not show."""
     pairs = (
         ("Action", old.title, new.title),
-        ("Target", old.target_id, new.target_id),
-        ("Version of the target", old.target_version, new.target_version),
+        ("Targets and their versions", bound_versions(old), bound_versions(new)),
         ("Version of the action", str(old.action_version), str(new.action_version)),
         ("Version of the policy", str(old.policy_version), str(new.policy_version)),
         ("Risk", old.risk_band, new.risk_band),

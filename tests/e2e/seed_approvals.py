@@ -10,7 +10,7 @@ from incidents.lifecycle import Severity, State
 from incidents.models import Incident
 from incidents.permissions import Role
 from remediation.commands.proposal import hash_of
-from remediation.models import Approval, Plan, PlanRequest
+from remediation.models import Approval, Plan, PlanRequest, Step, StepTarget
 from tests.e2e.seed import people
 from tests.factories import analysis, remediation
 from tests.factories import incidents as make
@@ -72,7 +72,7 @@ def risky(who: dict[str, User]) -> None:
 def changed() -> None:
     """The target moved: the old question is void, and a new one waits."""
     about = incident("search: latency 2.4 s", "search")
-    fields = {
+    fields: dict[str, Any] = {
         "action": "scale",
         "service_name": "search",
         "title": "Scale search to 6",
@@ -87,15 +87,41 @@ def changed() -> None:
         old, state="void", void_reason="a fresh dry run has replaced the one it was about",
         requested_at=clock.now() - timedelta(minutes=6),
     )  # fmt: skip
-    new = Plan.objects.get(pk=old.pk)
-    new.pk, new.id = None, Plan._meta.pk.get_default()
-    new._state.adding = True
-    new.state, new.target_version = Plan.State.PROPOSED, "r43"
-    new.before, new.after = {"replicas": 5, "paused": False}, {"replicas": 6, "paused": False}
-    new.dry_run_at = new.created_at = clock.now()
+    new = remediation.plan(
+        about, **fields, target_version="r43", before={"replicas": 5, "paused": False},
+        after={"replicas": 6, "paused": False}, dry_run_at=clock.now(),
+    )  # fmt: skip
     new.plan_hash = hash_of(new)
-    new.save(force_insert=True)
+    new.save(update_fields=["plan_hash"])
     remediation.approval(new, requested_at=clock.now())
+
+
+def several(who: dict[str, User]) -> None:
+    """Two steps, the second on three hosts: a canary and two that wait for it."""
+    about = incident("gateway: 502 from search", "gateway")
+    plan = remediation.plan(
+        about, analysis.settled(about), **{
+            **RISKY, "service_name": "search", "title": "Scale search to 6, then restart gateway",
+            "action": "scale", "target_id": "search", "target_version": "r41",
+            "before": {"replicas": 3}, "after": {"replicas": 6}, "effects": ["3 more processes"],
+            "undo": {"action": "scale", "service": "search", "params": {"replicas": 3}},
+        }, decision="two",
+    )  # fmt: skip
+    step = Step.objects.create(
+        plan=plan, position=2, endpoint=plan.endpoint, action="restart", action_version=1,
+        service_name="gateway", title="Restart gateway", prediction=plan.prediction,
+    )  # fmt: skip
+    for ordinal in range(3):
+        StepTarget.objects.create(
+            step=step, ordinal=ordinal, target=f"host-{ordinal + 1}",
+            target_id=f"gateway@host-{ordinal + 1}", target_version=f"started-02:14:0{ordinal}",
+            before={"started": f"02:14:0{ordinal}"}, after={"started": "now"},
+            effects=["its connections are drained first"], reversibility="self_healing",
+            fidelity="server",
+        )  # fmt: skip
+    plan.plan_hash = hash_of(plan)
+    plan.save(update_fields=["plan_hash"])
+    remediation.approval(plan, requested_by=who["admin"])
 
 
 def asking(who: dict[str, User]) -> None:
@@ -144,6 +170,7 @@ def fill() -> None:
     simple()
     risky(who)
     changed()
+    several(who)
     asking(who)
     tired(who)
     place = make.workspace()

@@ -45,6 +45,7 @@ def pages_of(gate: Stack) -> dict[str, str]:
         "approvals-simple": path_of(gate, "Restart payments", "pending"),
         "approvals-risky": path_of(gate, TITLE, "pending"),
         "approvals-changed": path_of(gate, "Scale search to 6", "void"),
+        "approvals-several": path_of(gate, "Scale search to 6, then restart gateway", "pending"),
         "approvals-asking": path_of(gate, "Restart inventory", "pending"),
         "approvals-returned": path_of(gate, "Restart gateway (returned)", "returned"),
         "approvals-void": path_of(gate, "Restart gateway (void)", "void"),
@@ -129,6 +130,22 @@ def test_enter_in_a_field_decides_nothing(browser: Browser, gate: Stack, field: 
     visitor.close()
     query = "select count(*) from remediation_vote where comment = 'not an answer'"
     assert first(gate, query) == "0"
+
+
+def test_both_sides_of_what_has_changed_and_every_target(browser: Browser, gate: Stack) -> None:
+    visitor = Visitor(browser, gate.url)
+    visitor.sign_in("approver")
+    page = visitor.page
+    page.goto(path_of(gate, "Scale search to 6", "void"))
+    standing = page.locator("#standing")
+    for text in ("- replicas: 3", "- replicas: 5", "search r41", "search r43"):
+        expect(standing.get_by_text(text).first).to_be_visible()
+    page.goto(path_of(gate, "Scale search to 6, then restart gateway", "pending"))
+    for number in (1, 2, 3):
+        expect(page.get_by_text(f"gateway@host-{number}").first).to_be_visible()
+    expect(page.get_by_text("the canary: it goes first")).to_be_visible()
+    visitor.close()
+    assert visitor.complaints == []
 
 
 def test_changed_since_your_dry_run_comes_by_itself(browser: Browser, gate: Stack) -> None:

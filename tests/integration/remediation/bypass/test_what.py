@@ -12,7 +12,7 @@ from incidents.models import AuditEvent, Incident
 from remediation.commands import approval as approvals
 from remediation.commands.acting import execution as acting
 from remediation.commands.refusal import Refused
-from remediation.models import Approval, Execution, Plan, Policy
+from remediation.models import Approval, Execution, Plan, Policy, StepTarget
 from remediation.types import ExecutionState
 from tests.integration.remediation.bypass.conftest import LIVE, SURE, Gate, insert
 
@@ -40,8 +40,27 @@ FORETOLD = (
 )  # fmt: skip
 
 
+STEP = ("action", "action_version", "service_name", "params", "prediction")
+TARGET = (
+    "target", "target_id", "target_version", "before", "after", "effects", "reversibility",
+    "undo", "fidelity", "owner",
+)  # fmt: skip
+BOUND = [*HASHED, *FORETOLD, *(f"step {n}" for n in STEP), *(f"target {n}" for n in TARGET)]
+
+
 def edit(plan: Plan, name: str) -> None:
     """Change one thing the hash binds, behind everybody's back."""
+    row, _, field = name.partition(" ")
+    if field:
+        rows: Any = plan.steps if row == "step" else StepTarget.objects.filter(step__plan=plan)
+        other = _other(getattr(rows.get(), field))
+        special = {
+            "undo": {"action": "scale", "service": "payments", "params": {"replicas": 1}},
+            "reversibility": "compensable",
+            "prediction": {**plan.prediction, "threshold": 9.0},
+        }
+        rows.update(**{field: special.get(field, other)})
+        return
     if name in FORETOLD:
         said = {**plan.prediction, name: _other(plan.prediction[name])}
         Plan.objects.filter(pk=plan.pk).update(prediction=said)
@@ -54,7 +73,7 @@ def edit(plan: Plan, name: str) -> None:
     Plan.objects.filter(pk=plan.pk).update(**{name: changed})
 
 
-@pytest.mark.parametrize("name", [*HASHED, *FORETOLD])
+@pytest.mark.parametrize("name", BOUND)
 def test_edited_before_the_approval(gate: Gate, name: str) -> None:
     edit(gate.plan, name)
     with pytest.raises(Refused) as refused:
@@ -66,7 +85,7 @@ def test_edited_before_the_approval(gate: Gate, name: str) -> None:
     gate.holds()
 
 
-@pytest.mark.parametrize("name", [*HASHED, *FORETOLD])
+@pytest.mark.parametrize("name", BOUND)
 def test_edited_after_the_approval(gate: Gate, name: str) -> None:
     execution = gate.approved()
     edit(gate.plan, name)

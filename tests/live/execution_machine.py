@@ -22,7 +22,7 @@ EFFECT = {S.VERIFYING, S.SUCCEEDED, S.INCONCLUSIVE, S.DEVIATED, S.UNDONE}
 ENDS = {S.SUCCEEDED, S.INCONCLUSIVE, S.FAILED, S.STALE, S.EXPIRED, S.CANCELLED, S.UNDONE}
 APPROVED_REPLICAS = [3, 4]
 EDITED_REPLICAS = 9
-POINTS = ("", "", "loaded", "looked", "claimed", "sending", "sending", *["answered"] * 3)
+POINTS = ("", "loaded", "looked", "looked", "claimed", "sending", "sending", *["answered"] * 3)
 FAULTS = (None, None, Fault.LOST_BROKEN, Fault.DONE_BROKEN, Fault.REFUSED)
 
 
@@ -40,6 +40,7 @@ class Machine(RuleBasedStateMachine):
         self.edited: set[str] = set()  # keys of plans that are not what was approved
         self.rehashed: set[str] = set()  # keys of plans whose hash is not what was approved
         self.sent = self.rig.sent()
+        self.went_on = ""  # the row whose claim had looked before this rule
         self.may_send = ""  # the key whose worker had passed its last look before this rule
         self.asked: dict[str, datetime] = {}  # when the probe that ends in this rule asked, by row
         self.bring()
@@ -69,20 +70,23 @@ class Machine(RuleBasedStateMachine):
     def possible(self) -> list[str]:
         """What can do something now, as often as it shall be taken."""
         idle, approved = self.rig.idle(), self.all(S.APPROVED)
-        is_claiming = any(w.at in {"looked", "claimed"} for w in self.rig.workers)
+        at = {worker.at for worker in self.rig.workers}
+        is_taken = not at.isdisjoint({"loaded", "looked"})  # the turn of claims: others would wait
+        claimable = approved if not is_taken else []
+        is_claiming = not at.isdisjoint({"looked", "claimed"})
         weights = {
-            "run": 5 * bool(idle and approved),
-            "run_and_kill_before_the_answer": bool(idle and approved and not self.killed),
-            "run_both": len(idle) == 2 and bool(approved),
+            "run": 5 * bool(idle and claimable),
+            "run_and_kill_before_the_answer": bool(idle and claimable and not self.killed),
+            "run_both": len(idle) == 2 and bool(claimable),
             "run_again": bool(idle and not approved),
             "go_on": 4 * self.busy(),
-            "kill": 2 * self.busy(),
+            "kill": self.busy() + 2 * (not at.isdisjoint({"sending", "answered"})),
             "probe": 5 * bool(idle and self.due()),
             "sweep": 5 * bool(idle and self.silent()),
             "later": 4 * bool(self.moments()),
             "outlive_the_approval": bool(approved and self.busy()),
-            "edit_plan": bool(approved),
-            "edit_policy": (1 + 3 * is_claiming) * (bool(approved) and not self.policy_edited),
+            "edit_plan": bool(approved) + 2 * bool(approved and is_claiming),
+            "edit_policy": bool(claimable) and not self.policy_edited,
             "flip_switch": 6 if self.killed else bool(approved or self.busy()) + 3 * is_claiming,
             "verdict": 5 * bool(self.all(S.VERIFYING)),
             "bring": 8 * (not self.busy() and not self.unfinished()),
@@ -134,8 +138,7 @@ class Machine(RuleBasedStateMachine):
             self.asked[worker.row] = worker.asked_at
         self.rig.target.fault = self.one(FAULTS)
         worker.go(stop_at=self.one(POINTS))
-        if at in {"loaded", "looked"} and row["state"] != S.APPROVED:
-            self.rig.counts["claims that came too late"] += 1
+        self.went_on = worker.row if at == "looked" else ""
         if at == "sending" and row["state"] != S.INTENT:
             self.rig.counts["requests that were late"] += 1
 
@@ -186,20 +189,21 @@ class Machine(RuleBasedStateMachine):
 
     def edit_policy(self) -> None:
         self.policy_edited = True
-        self.rig.office.ask("policy", is_killed=self.killed, is_edited=True)
+        self.rig.office.ask("edit_policy")
 
     def flip_switch(self) -> None:
         self.killed = not self.killed
-        self.rig.office.ask("policy", is_killed=self.killed, is_edited=False)
+        self.rig.office.ask("switch", on=self.killed)
 
     def verdict(self) -> None:
         row, event = self.one(self.all(S.VERIFYING)), self.one(("match", "unproven", "deviation"))
         self.rig.office.ask("verdict", execution_id=row["id"], event=event)
 
     def bring(self) -> None:
-        """Two approved actions, under the policy of now and an open switch."""
+        """Two approved actions, under the policy of now and an open switch, on another day."""
+        self.rig.now += timedelta(days=1)  # the limits of what may be done in a time do not count
         self.killed = self.policy_edited = False
-        self.rig.office.ask("policy", is_killed=False, is_edited=False)
+        self.rig.office.ask("switch", on=False)
         made = self.rig.office.ask("arrange", url=self.rig.target.url, replicas=APPROVED_REPLICAS)
         self.ids = [row["id"] for row in made]
         self.approved = {r["key"]: n for r, n in zip(made, APPROVED_REPLICAS, strict=True)}
@@ -237,13 +241,14 @@ class Machine(RuleBasedStateMachine):
             self.only_when_it_may_begin(was, row)
             end = self.ended.setdefault(row["id"], state) if state in ENDS else state
             assert self.ended.get(row["id"], end) == state, f"{end} was not the end"
-        self.sent, self.may_send, self.asked = sent, "", {}
+        self.sent, self.may_send, self.went_on, self.asked = sent, "", "", {}
 
     def count(self, was: dict[str, Any], row: dict[str, Any]) -> None:
         state = row["state"]
         is_told = was["state"] == S.UNKNOWN and row["id"] in self.asked
         happened = {
             "claims": row["fence"] and not was["fence"],
+            "claims stopped in the UPDATE": row["id"] == self.went_on and not row["fence"],
             "unknown": state == S.UNKNOWN != was["state"],
             "claims made void": state == S.STALE and not row["fence"] and was["state"] != state,
             "found by a probe": is_told and state in (S.VERIFYING, S.SUCCEEDED),

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,12 +76,10 @@ class Worker:
         return bool(select.select([self._connection], [], [], within_s)[0])
 
     def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has ended by itself: that was raised already
+            os.kill(self.pid, signal.SIGKILL)
         while self._connection.recv(4096):  # until the kernel has closed its end
             pass
-        self.close()
-
-    def close(self) -> None:
         self._in.close()
         self._connection.close()
 
@@ -113,6 +112,7 @@ class Rig:
         self._door.settimeout(PATIENCE_S)
         self._nursery = self._begin()
         self._sql = psycopg.connect(self.database_url, autocommit=True, row_factory=dict_row)
+        self.now = self._after_all_there_is()
         self.office = self.hire()  # people, not a worker
         self.workers = [self.hire(), self.hire()]
         return self
@@ -150,6 +150,12 @@ class Rig:
             msg = "the nursery did not start: see its traceback on stderr"
             raise ChildProcessError(msg)
         return nursery
+
+    def _after_all_there_is(self) -> datetime:
+        """What an earlier run did on this database is the past, and counts against no limit."""
+        query = "SELECT max(created_at) AS newest FROM remediation_execution"
+        newest = self._sql.execute(query).fetchall()[0]["newest"]
+        return max(START, newest) if newest else START
 
     def hire(self) -> Worker:
         if self._nursery.stdin:

@@ -3,8 +3,9 @@
 The clock is the one it is told with each command. It can be stopped at six points and waits there
 for word to go on, which may never come:
 
-loaded     the row and its plan are read, the claim has not begun
-looked     the facts of the claim are read, its UPDATE is not sent yet
+loaded     the row and its plan are read, the claim looks at nothing yet
+looked     the facts of the claim are read, its UPDATE is not sent yet; like `loaded`, this holds
+           the turn that claims take, so that no other claim and no edit of the policy gets past
 claimed    the intent is committed, the last look is still to come
 sending    after the last look, the request is not sent yet
 answered   the target has answered, nothing is recorded yet
@@ -21,20 +22,32 @@ from typing import Any, TextIO
 
 from django.contrib.auth.models import User
 from django.db import connection
+from django.db.models import F
 
 from airra.lib import clock
 from airra.lib.http import HttpClient
 from incidents.lifecycle import State
-from remediation.commands import sweep
+from remediation.commands import stops, sweep
 from remediation.commands.acting import execution as acting
 from remediation.commands.assessment import policy_of, target_key
 from remediation.commands.execution import move
 from remediation.commands.proposal import hash_of
 from remediation.execution.protocol import Event
-from remediation.models import Approval, Execution, Plan
-from remediation.types import ActionRequest, ExecutionState, Reversibility
+from remediation.models import (
+    ActionEndpoint,
+    Approval,
+    Execution,
+    KillSwitch,
+    Plan,
+    Policy,
+    Step,
+    StepTarget,
+)
+from remediation.types import ActionRequest, ExecutionState, Mode, Reversibility
 from tests.factories import incidents as make
 from tests.factories import remediation as factory
+
+WIDE_LIMITS = {"max_actions_nearby": 5, "max_fleet_share": 0.5}
 
 
 class Line:
@@ -111,7 +124,9 @@ def _arrange(*, url: str, replicas: list[int]) -> list[dict[str, str]]:
     """Approved executions on one target, each of another incident. The target knows no version."""
     place = make.workspace()
     policy = policy_of(place)
+    Policy.objects.update(**WIDE_LIMITS)  # so that the lock of the target is what holds
     endpoint = factory.endpoint(place, url=url, secret_ref="shop", timeout_s=5)
+    ActionEndpoint.objects.filter(pk=endpoint.pk).update(url=url)  # another run, another target
     by, _ = User.objects.get_or_create(username="rig")
     made = []
     for count in replicas:
@@ -133,6 +148,7 @@ def _arrange(*, url: str, replicas: list[int]) -> list[dict[str, str]]:
         plan.save()
         decided = {
             "state": Approval.State.APPROVED,
+            "mode": Mode.LIVE,
             "decided_by": by,
             "decided_at": plan.created_at,
         }
@@ -153,18 +169,24 @@ def _arrange(*, url: str, replicas: list[int]) -> list[dict[str, str]]:
 def _edit(*, execution_id: str, replicas: int, rehash: bool) -> None:
     """Somebody writes another number into an approved plan; `rehash`: and hides it less badly."""
     plan = _execution(execution_id).plan
-    plan.params, plan.after = {"replicas": replicas}, {"replicas": replicas}
+    Step.objects.filter(plan=plan).update(params={"replicas": replicas})
+    StepTarget.objects.filter(step__plan=plan).update(after={"replicas": replicas})
     if rehash:
         plan.plan_hash = hash_of(plan)
     plan.save()
 
 
-def _policy(*, is_killed: bool, is_edited: bool) -> None:
+def _edit_policy() -> None:
+    Policy.objects.update(version=F("version") + 1)
 
-    policy = policy_of(make.workspace())
-    policy.is_killed = is_killed
-    policy.version += int(is_edited)
-    policy.save()
+
+def _switch(*, on: bool) -> None:
+    """The kill switch of everything, from the shell."""
+    if on:
+        stops.stop(workspace=None, scope=KillSwitch.Scope.ALL, reason="stop", actor="the test")
+        return
+    for switch in KillSwitch.objects.on():
+        stops.start_again(switch=switch, reason="go on", actor="the test")
 
 
 def _verdict(*, execution_id: str, event: str) -> None:
@@ -185,7 +207,8 @@ def serve(port: int) -> None:
         "sweep": sweep.sweep,
         "arrange": _arrange,
         "edit": _edit,
-        "policy": _policy,
+        "edit_policy": _edit_policy,
+        "switch": _switch,
         "verdict": _verdict,
     }
     line = Line(port)

@@ -22,7 +22,7 @@ EXAMPLES, STEPS = 16, 40
 ENOUGH = {
     "claims": 30,
     "races": 5,  # one message to both workers at the same time
-    "claims that came too late": 2,  # the row had moved on when the UPDATE came
+    "claims stopped in the UPDATE": 1,  # by what changed after the look
     "claims made void": 8,  # by an edit of the plan or the policy
     "unknown": 15,
     "found by a probe": 5,
@@ -32,13 +32,28 @@ ENOUGH = {
     "killed at answered": 1,
 }
 _ACTING = "remediation.commands.acting.execution"
-# Once in the source of the commands; the machine has to find it.
+# Each once in the source of the commands; the machine has to find every one.
 DEFECTS = [
     Defect(
-        "row selected in a subquery of the claim",
+        "sent again when no answer came",
         _ACTING,
-        "        plan__in=plans,\n",
-        "        plan__in=plans, plan__plan_hash=execution.plan_hash,\n",
+        "_record(execution, executor.apply(planned, attempt))",
+        """effect = executor.apply(planned, attempt)
+            if effect.applied is Applied.UNKNOWN:
+                effect = executor.apply(planned, attempt)
+            _record(execution, effect)""",
+    ),
+    Defect(
+        "absent believed at once",
+        "remediation.commands.execution",
+        "execution.quarantine_until <= now",
+        "True",
+    ),
+    Defect(
+        "last look left out",
+        _ACTING,
+        "    stopped = stops.stopped(execution.plan)\n    return f",
+        "    stopped = False\n    return f",
     ),
 ]
 

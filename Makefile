@@ -7,7 +7,7 @@ SOURCES := airra incidents analysis remediation lab tests benchmarks tools manag
 export AIRRA_VAR_DIR ?= $(CURDIR)/var
 TEST_ENV := env -u PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo run test test-servers check fix e2e faults outcomes model-check bench lock vendor setup clean
+.PHONY: demo run test test-servers check fix e2e machine faults outcomes model-check bench lock vendor setup clean
 
 setup: $(READY)
 
@@ -42,6 +42,9 @@ fix: $(READY)
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 	-$(BIN)/djlint --quiet --reformat templates
+
+machine: $(READY)  ## two workers on PostgreSQL, killed around the effect, under Hypothesis
+	tools/test-servers.sh machine
 
 e2e: $(READY)  ## browser journeys in the system's Chromium; LOOKS=all for every theme at every size
 	tools/chromium.sh

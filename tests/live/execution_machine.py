@@ -22,7 +22,17 @@ EFFECT = {S.VERIFYING, S.SUCCEEDED, S.INCONCLUSIVE, S.DEVIATED, S.UNDONE}
 ENDS = {S.SUCCEEDED, S.INCONCLUSIVE, S.FAILED, S.STALE, S.EXPIRED, S.CANCELLED, S.UNDONE}
 APPROVED_REPLICAS = [3, 4]
 EDITED_REPLICAS = 9
-POINTS = ("", "loaded", "looked", "looked", "claimed", "sending", "sending", *["answered"] * 3)
+POINTS = (
+    "",
+    "loaded",
+    "looked",
+    "looked",
+    "claimed",
+    "claimed",
+    "sending",
+    "sending",
+    *["answered"] * 3,
+)
 FAULTS = (None, None, Fault.LOST_BROKEN, Fault.DONE_BROKEN, Fault.REFUSED)
 
 
@@ -74,20 +84,23 @@ class Machine(RuleBasedStateMachine):
         is_taken = not at.isdisjoint({"loaded", "looked"})  # the turn of claims: others would wait
         claimable = approved if not is_taken else []
         is_claiming = not at.isdisjoint({"looked", "claimed"})
+        flip = bool(approved or self.busy()) + 5 * is_claiming
+        if self.killed:
+            flip = 1 if is_claiming else 6  # nothing begins until it is off again
         weights = {
             "run": 5 * bool(idle and claimable),
-            "run_and_kill_before_the_answer": bool(idle and claimable and not self.killed),
+            "run_and_kill": 2 * bool(idle and claimable and not self.killed),
             "run_both": len(idle) == 2 and bool(claimable),
             "run_again": bool(idle and not approved),
             "go_on": 4 * self.busy(),
-            "kill": self.busy() + 2 * (not at.isdisjoint({"sending", "answered"})),
+            "kill": self.busy() + bool(at & {"sending", "answered"}),
             "probe": 5 * bool(idle and self.due()),
             "sweep": 5 * bool(idle and self.silent()),
             "later": 4 * bool(self.moments()),
             "outlive_the_approval": bool(approved and self.busy()),
             "edit_plan": bool(approved) + 2 * bool(approved and is_claiming),
             "edit_policy": bool(claimable) and not self.policy_edited,
-            "flip_switch": 6 if self.killed else bool(approved or self.busy()) + 3 * is_claiming,
+            "flip_switch": flip,
             "verdict": 5 * bool(self.all(S.VERIFYING)),
             "bring": 8 * (not self.busy() and not self.unfinished()),
         }
@@ -116,18 +129,29 @@ class Machine(RuleBasedStateMachine):
     def run_both(self) -> None:
         """The same message to both at the same time."""
         row = self.one(self.all(S.APPROVED))
+        self.rig.target.fault = self.one(FAULTS)
         for worker in self.rig.workers:
             worker.tell("run", execution_id=row["id"])
         for worker in self.rig.workers:
             worker.wait()
         self.rig.counts["races"] += 1
 
-    def run_and_kill_before_the_answer(self) -> None:
-        """The target does it and holds its answer: SIGKILL meanwhile."""
+    def run_and_kill(self) -> None:
+        """SIGKILL around the effect: before it is sent, after its answer, or in between.
+
+        In between the target has done it and holds its answer.
+        """
         worker, row = self.rig.idle()[0], self.one(self.all(S.APPROVED))
-        if self.rig.runs_into_silence(worker, row["id"]):
+        point = self.one(("sending", "held", "answered"))
+        if point == "held":
+            is_there = self.rig.runs_into_silence(worker, row["id"])
+        else:
+            self.rig.target.fault = self.one(FAULTS)
+            worker.ask("run", stop_at=point, execution_id=row["id"])
+            is_there = worker.at == point
+        if is_there:
             self.rig.kill(worker)
-            self.rig.counts["killed while the target holds its answer"] += 1
+            self.rig.counts[f"killed at {point}"] += 1
 
     def go_on(self) -> None:
         worker = self.one(self.rig.waiting())
@@ -249,6 +273,7 @@ class Machine(RuleBasedStateMachine):
         happened = {
             "claims": row["fence"] and not was["fence"],
             "claims stopped in the UPDATE": row["id"] == self.went_on and not row["fence"],
+            "stopped by the last look": was["state"] == S.INTENT and state == S.CANCELLED,
             "unknown": state == S.UNKNOWN != was["state"],
             "claims made void": state == S.STALE and not row["fence"] and was["state"] != state,
             "found by a probe": is_told and state in (S.VERIFYING, S.SUCCEEDED),

@@ -21,7 +21,7 @@ from datetime import datetime
 from typing import Any, TextIO
 
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F
 
 from airra.lib import clock
@@ -57,12 +57,12 @@ class Line:
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._in: TextIO = self._socket.makefile("r", encoding="utf-8")
         self.stop_at = ""
-        self.reads, self.has_claimed = 0, False
+        self.reads = 0  # of the executions' table
 
     def begin(self, stop_at: str) -> None:
         """A new command: nothing of it has happened yet."""
         self.stop_at = stop_at
-        self.reads, self.has_claimed = 0, False
+        self.reads = 0
 
     def say(self, **told: Any) -> None:
         self._socket.sendall(json.dumps(told).encode() + b"\n")
@@ -89,8 +89,6 @@ def _stops(line: Line) -> None:
     """Put the points into the ways out: the statements of the claim, and the two calls."""
 
     def at_statement(execute: Callable[..., Any], sql: str, params: Any, *rest: Any) -> Any:
-        if line.has_claimed and not connection.in_atomic_block:
-            line.reach("claimed")
         if sql.startswith("SELECT") and 'FROM "remediation_execution"' in sql:
             line.reads += 1
             if line.reads == 2:  # the first loads it
@@ -99,7 +97,7 @@ def _stops(line: Line) -> None:
             params[0] == ExecutionState.INTENT
         ):
             line.reach("looked")
-            line.has_claimed = True
+            transaction.on_commit(lambda: line.reach("claimed"))
         return execute(sql, params, *rest)
 
     post, get = HttpClient.post_bytes, HttpClient.get

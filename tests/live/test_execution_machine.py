@@ -22,14 +22,15 @@ EXAMPLES, STEPS = 16, 40
 ENOUGH = {
     "claims": 30,
     "races": 5,  # one message to both workers at the same time
-    "claims stopped in the UPDATE": 1,  # by what changed after the look
+    "claims stopped in the UPDATE": 2,  # by what changed after the look
     "claims made void": 8,  # by an edit of the plan or the policy
+    "stopped by the last look": 1,
     "unknown": 15,
     "found by a probe": 5,
     "absent by a probe": 4,
-    "killed at sending": 1,
-    "killed while the target holds its answer": 3,
-    "killed at answered": 1,
+    "killed at sending": 3,
+    "killed at held": 3,  # the target has done it and holds its answer
+    "killed at answered": 3,
 }
 _ACTING = "remediation.commands.acting.execution"
 # Each once in the source of the commands; the machine has to find every one.

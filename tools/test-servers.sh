@@ -53,10 +53,8 @@ if [ "$half" != live ]; then
     tests/integration tests/house/test_migrations.py
 fi
 if [ "$half" != suite ]; then
-  # test_execution_machine.py is run by hand (`make machine`) until its coverage is as steady on a
-  # busy machine as on a quiet one.
   "$python" -m pytest -q -m live -n 2 --dist loadfile --ignore=tests/live/test_kill.py \
-    --ignore=tests/live/test_execution_machine.py tests/live tests/contract
+    tests/live tests/contract
   wait "$waiting" || { cat "$kill_log"; exit 1; }
   cat "$kill_log"
 fi

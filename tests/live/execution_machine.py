@@ -90,6 +90,7 @@ class Machine(RuleBasedStateMachine):
         weights = {
             "run": 5 * bool(idle and claimable),
             "run_and_kill": 2 * bool(idle and claimable and not self.killed),
+            "change_under_a_claim": 2 * bool(idle and claimable and not self.killed),
             "run_both": len(idle) == 2 and bool(claimable),
             "run_again": bool(idle and not approved),
             "go_on": 4 * self.busy(),
@@ -153,8 +154,25 @@ class Machine(RuleBasedStateMachine):
             self.rig.kill(worker)
             self.rig.counts[f"killed at {point}"] += 1
 
+    def change_under_a_claim(self) -> None:
+        """The switch goes on, or the plan is edited, after a look or after a claim."""
+        worker, row = self.rig.idle()[0], self.one(self.all(S.APPROVED))
+        point = self.one(("looked", "claimed"))
+        worker.ask("run", stop_at=point, execution_id=row["id"])
+        self.check()
+        if worker.at != point:
+            return
+        if point == "looked" and row["kind"] == "apply" and self.one((False, True)):
+            self.write_into(row, rehash=True)
+        else:
+            self.flip_switch()
+        self.check()
+        self.let_go(worker)
+
     def go_on(self) -> None:
-        worker = self.one(self.rig.waiting())
+        self.let_go(self.one(self.rig.waiting()))
+
+    def let_go(self, worker: Worker) -> None:
         at, row = worker.at, self.row_of(worker)
         if at == "sending":
             self.may_send = row["key"]
@@ -202,7 +220,9 @@ class Machine(RuleBasedStateMachine):
         rows = [row for row in self.all(S.APPROVED) if row["kind"] == "apply"]
         if not rows:
             return
-        row, rehash = self.one(rows), self.one((False, True))
+        self.write_into(self.one(rows), rehash=self.one((False, True)))
+
+    def write_into(self, row: dict[str, Any], *, rehash: bool) -> None:
         key, right = row["key"], self.approved[row["key"]]
         replicas = right if key in self.edited else EDITED_REPLICAS
         told = {"execution_id": row["id"], "replicas": replicas, "rehash": rehash}
@@ -245,6 +265,9 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def every_promise_is_kept(self) -> None:
+        self.check()
+
+    def check(self) -> None:
         before = {row["id"]: row for row in self.rows}
         self.rows = self.rig.rows(self.ids)
         sent, effects = self.rig.sent(), self.rig.effects()

@@ -123,7 +123,9 @@ def _arrange(*, url: str, replicas: list[int]) -> list[dict[str, str]]:
     place = make.workspace()
     policy = policy_of(place)
     Policy.objects.update(**WIDE_LIMITS)  # so that the lock of the target is what holds
-    endpoint = factory.endpoint(place, url=url, secret_ref="shop", timeout_s=5)
+    endpoint = factory.endpoint(
+        place, url=url, secret_ref="shop", timeout_s=20
+    )  # a busy machine is no lost answer
     ActionEndpoint.objects.filter(pk=endpoint.pk).update(url=url)  # another run, another target
     by, _ = User.objects.get_or_create(username="rig")
     made = []

@@ -18,19 +18,20 @@ from tests.live.executor_rig import ROOT, Defect, Rig, environment
 pytestmark = pytest.mark.live
 
 EXAMPLES, STEPS = 16, 40
-# What a run has to reach, so that its silence means something.
+# What a run has to reach, so that its silence means something: about half of what it does reach,
+# which is the same in every run of the same commands.
 ENOUGH = {
     "claims": 30,
-    "races": 5,  # one message to both workers at the same time
-    "claims stopped in the UPDATE": 2,  # by what changed after the look
+    "races": 10,  # one message to both workers at the same time
+    "claims stopped in the UPDATE": 4,  # by what changed after the look
     "claims made void": 8,  # by an edit of the plan or the policy
-    "stopped by the last look": 1,
-    "unknown": 15,
-    "found by a probe": 5,
-    "absent by a probe": 4,
+    "stopped by the last look": 5,
+    "unknown": 12,
+    "found by a probe": 3,
+    "absent by a probe": 5,
     "killed at sending": 3,
     "killed at held": 3,  # the target has done it and holds its answer
-    "killed at answered": 3,
+    "killed at answered": 2,
 }
 _ACTING = "remediation.commands.acting.execution"
 # Each once in the source of the commands; the machine has to find every one.

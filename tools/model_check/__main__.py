@@ -6,7 +6,17 @@ import json
 import sys
 from dataclasses import dataclass, replace
 
-from tools.model_check.defects import BARE, COVERED, DEFECTS, EDITS, KILL, POLICY, UNDO, Defect
+from tools.model_check.defects import (
+    BARE,
+    COVERED,
+    DEFECTS,
+    EDITS,
+    KILL,
+    POLICY,
+    STEPS,
+    UNDO,
+    Defect,
+)
 from tools.model_check.search import Found, search
 from tools.model_check.world import Rules
 
@@ -30,6 +40,7 @@ CONFIGURATIONS = (
     Configuration("1 action, 2 workers, everything", Rules(executions=1)),
     Configuration("1 action, 3 workers, everything", Rules(executions=1, workers=3)),
     Configuration("1 action and its undo, kill switch", replace(UNDO, may_kill=True)),
+    Configuration("plan of 2 steps and their undos", STEPS),
     Configuration("clocks apart, quarantine longer", replace(BARE, skew=1, quarantine=4)),
     Configuration("lease longer than the quarantine", replace(BARE, lease=4)),
 )

@@ -14,6 +14,8 @@ EDITS = replace(BARE, may_edit=True)
 POLICY = replace(BARE, may_edit_policy=True)
 KILL = replace(BARE, may_kill=True)
 UNDO = replace(BARE, undo_of=(-1, 0))
+# Two steps of one plan on one target, the undo of the second, and then that of the first.
+STEPS = replace(BARE, executions=4, undo_of=(-1, -1, 1, 0), step_after=(-1, 0, -1, -1))
 
 
 @dataclass(frozen=True)

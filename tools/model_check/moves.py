@@ -4,7 +4,20 @@ from collections.abc import Iterator
 from functools import cache
 
 from remediation.execution.protocol import Event, Facts
-from tools.model_check.world import ASKED, ENDS, IDLE, NO_EFFECT, Row, Rules, S, Step, Worker, World
+from tools.model_check.world import (
+    ASKED,
+    DONE,
+    ENDS,
+    HARM,
+    IDLE,
+    NO_EFFECT,
+    Row,
+    Rules,
+    S,
+    Step,
+    Worker,
+    World,
+)
 
 Moves = Iterator[tuple[str, World]]
 
@@ -53,7 +66,8 @@ def _by_itself(world: World, i: int, row: Row, rules: Rules) -> Moves:
 def _by_people(world: World, i: int, row: Row, rules: Rules) -> Moves:
     """An undo is approved with its plan and needs nobody."""
     if row.state == ASKED:
-        if not rules.is_undo(i) and world.now < rules.expires and world.switch != 1:
+        is_first = not rules.is_undo(i) and rules.before(i) < 0
+        if is_first and world.now < rules.expires and world.switch != 1:
             approved = row._replace(state=S.APPROVED, policy=world.policy)
             yield f"approve {i}", _with(world, i, approved)
         return
@@ -78,17 +92,37 @@ def _asks(step: Step, state: str, event: Event, facts: Facts) -> S | None:
 
 def follow(world: World, i: int, to: S, rules: Rules) -> World:
     """A row in its new state, and in the same transaction what follows from it for others."""
-    world = _with(world, i, world.rows[i]._replace(state=to))
+    row = world.rows[i]
+    world = _with(world, i, row._replace(state=to))
+    if rules.is_undo(i):
+        return _undone(world, rules.undo_of[i], rules) if to is S.SUCCEEDED else world
+    if to is S.DEVIATED:
+        return _undo(world, i, rules)
+    for j, before in enumerate(rules.step_after):
+        if before == i and to is S.SUCCEEDED:
+            begun = world.rows[j]._replace(state=S.APPROVED, policy=row.policy, edited=row.edited)
+            world = _with(world, j, begun)
+    return world
+
+
+def _undo(world: World, i: int, rules: Rules) -> World:
+    """The undo is approved with its plan."""
     for j, original in enumerate(rules.undo_of):
-        if original == i and to is S.DEVIATED:
-            is_first = rules.undo_of.index(i) == j
-            if is_first or not rules.undo_is_unique:
-                world = _with(world, j, world.rows[j]._replace(state=S.APPROVED))
-    if rules.is_undo(i) and to is S.SUCCEEDED:
-        original = rules.undo_of[i]
-        done = _asks(rules.step, world.rows[original].state, Event.UNDO_DONE, Facts())
-        if done:
-            world = _with(world, original, world.rows[original]._replace(state=done))
+        if original == i and (rules.undo_of.index(i) == j or not rules.undo_is_unique):
+            world = _with(world, j, world.rows[j]._replace(state=S.APPROVED))
+    return world
+
+
+def _undone(world: World, i: int, rules: Rules) -> World:
+    """What was done is undone; then what was done before it in the same plan is to be."""
+    facts = Facts(is_unwinding=any(row.state in HARM for row in world.rows))
+    to = _asks(rules.step, world.rows[i].state, Event.UNDO_DONE, facts)
+    if to is None:
+        return world
+    world = _with(world, i, world.rows[i]._replace(state=to))
+    earlier = rules.before(i)
+    if earlier >= 0 and world.rows[earlier].state in DONE:
+        world = _undo(world, earlier, rules)
     return world
 
 
@@ -135,7 +169,7 @@ def _look(
         hash_matches=not row.edited and (is_undo or row.policy == world.policy),
         is_stopped=world.switch == 1,
         is_expired=world.now >= rules.expires and not is_undo,
-        is_wanted=not is_undo or world.rows[rules.undo_of[i]].state == S.DEVIATED,
+        is_wanted=_is_wanted(world, i, rules),
         is_undo=is_undo,
     )
     to = _asks(rules.step, row.state, Event.CLAIM, facts)
@@ -144,6 +178,13 @@ def _look(
     carries = row.edited if loaded is None else loaded
     seen = Worker("claim", i, issued=world.now, told=to, carries_edit=carries)
     return f"look {i}", _now(world, number, seen)
+
+
+def _is_wanted(world: World, i: int, rules: Rules) -> bool:
+    """An effect while nothing of its plan did harm; an undo as long as there is what it undoes."""
+    if rules.is_undo(i):
+        return world.rows[rules.undo_of[i]].state in DONE
+    return rules.before(i) < 0 or not any(row.state in HARM for row in world.rows)
 
 
 def _claim(world: World, number: int, worker: Worker, rules: Rules) -> tuple[str, World]:
@@ -217,7 +258,7 @@ def _land(world: World, i: int, issued: int, is_edited: bool, rules: Rules) -> W
     if any(r.state in (S.INTENT, S.UNKNOWN) for j, r in enumerate(world.rows) if j != i):
         world = _wrong(world, i, "two in flight on one target")
     original = rules.undo_of[i] if rules.is_undo(i) else i
-    if rules.is_undo(i) and world.rows[original].state != S.DEVIATED:
+    if rules.is_undo(i) and world.rows[original].state not in DONE:
         world = _wrong(world, i, "undid what was undone already")
     return world
 

@@ -21,6 +21,8 @@ S = ExecutionState
 ASKED = "asked"  # before the approval there is no execution; this is the model's own state
 NO_EFFECT = frozenset({ASKED, S.APPROVED, S.FAILED, S.STALE, S.EXPIRED, S.CANCELLED})
 EFFECT = frozenset({S.VERIFYING, S.SUCCEEDED, S.INCONCLUSIVE, S.DEVIATED, S.UNDONE})
+HARM = frozenset({S.DEVIATED, S.UNDONE})
+DONE = frozenset({S.SUCCEEDED, S.INCONCLUSIVE, S.DEVIATED})  # what an undo can take back
 ENDS = frozenset({S.SUCCEEDED, S.INCONCLUSIVE, S.FAILED, S.STALE, S.EXPIRED, S.CANCELLED, S.UNDONE})
 Step = Callable[[ExecutionState, Event, Facts], ExecutionState | None]
 
@@ -67,6 +69,7 @@ class Rules:
     executions: int = 2
     workers: int = 2
     undo_of: tuple[int, ...] = ()  # by row, -1: not an undo
+    step_after: tuple[int, ...] = ()  # by row, -1: the first step of its plan
     lease: int = 1
     credential: int = 2
     quarantine: int = 3
@@ -97,6 +100,10 @@ class Rules:
 
     def is_undo(self, i: int) -> bool:
         return bool(self.undo_of) and self.undo_of[i] >= 0
+
+    def before(self, i: int) -> int:
+        """The step before this one in its plan, else -1."""
+        return self.step_after[i] if self.step_after else -1
 
     def start(self) -> World:
         return World(0, (Row(),) * self.executions, (IDLE,) * self.workers)

@@ -9,7 +9,7 @@ import pytest
 
 from remediation.execution.protocol import Event, Facts, next_state
 from remediation.types import ExecutionState
-from tools.model_check.defects import BARE, COVERED, DEFECTS, UNDO, Defect
+from tools.model_check.defects import BARE, COVERED, DEFECTS, STEPS, UNDO, Defect
 from tools.model_check.search import Found, search
 from tools.model_check.world import ENDS, Rules
 
@@ -28,8 +28,9 @@ def holds(found: Found) -> None:
 
 
 @pytest.mark.slow
-def test_no_interleaving_of_two_actions_and_edits_breaks_a_promise() -> None:
-    found = search(replace(BARE, may_edit=True))
+@pytest.mark.parametrize("rules", [replace(BARE, may_edit=True), STEPS], ids=["edits", "steps"])
+def test_no_interleaving_in_a_larger_world_breaks_a_promise(rules: Rules) -> None:
+    found = search(rules)
     holds(found)
     assert found.states > 100_000
 

@@ -7,8 +7,8 @@ from typing import Any
 from airra.lib import clock
 from analysis.models import Anomaly, Detector, Forecast, Hypothesis, Investigation
 from incidents.models import Incident
-from remediation.commands.control import figure, guards_of, peers_of
 from remediation.commands.readings import points_of
+from remediation.commands.surroundings import figure, guards_of, peers_of
 from remediation.decision.catalog import ActionSpec, spec_of
 from remediation.models import Execution
 from remediation.types import Prediction, Schedule

@@ -16,6 +16,8 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
+from tests.fakes.spoiler import Spoiler
+
 _HOP = frozenset({"transfer-encoding", "connection", "content-length", "keep-alive"})
 
 
@@ -37,21 +39,19 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-class Meddler:
+class Meddler(Spoiler):
     """`with Meddler(upstream, is_effect) as between:` serves `between.address` in its place.
 
     `upstream` is http://host:port or unix:///path; paths below it are passed through.
     """
 
     def __init__(self, upstream: str, is_effect: Callable[[Asked], bool]) -> None:
+        super().__init__()
         self.is_effect = is_effect
         self.upstream = urlsplit(upstream)
         self.forwarded: list[Asked] = []  # effects that reached the target
-        self.loses = ""  # "before" or "after" the target acts, or nothing
         self.refuses = ""  # with 403 and this message
-        self.first: Callable[[], None] | None = None  # done before the next effect is passed on
         self.released = threading.Event()
-        self._acted = threading.Event()
         self._server = _Server(self)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
 
@@ -77,25 +77,6 @@ class Meddler:
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}{self.upstream.path if self.upstream.netloc else ''}"
-
-    @contextmanager
-    def losing(self, *, done: bool) -> Iterator[None]:
-        """Nobody is answered inside; with `done`, the block ends when the target has acted."""
-        self.loses = "after" if done else "before"
-        self._acted.clear()
-        try:
-            yield
-            assert not done or self._acted.wait(30)
-        finally:
-            self.loses = ""
-
-    @contextmanager
-    def late(self, act: Callable[[], None]) -> Iterator[None]:
-        self.first = act
-        try:
-            yield
-        finally:
-            self.first = None
 
     @contextmanager
     def refusing(self, message: str) -> Iterator[None]:
@@ -148,13 +129,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(403, [("Content-Type", "application/json")], told)
             return
         loses = meddler.loses
-        first, meddler.first = meddler.first, None
-        if first is not None:
-            first()
+        meddler.do_first()
         if loses != "before":
             meddler.forwarded.append(asked)
             answer = meddler.pass_on(asked)
-            meddler._acted.set()
+            meddler.acted.set()
             if not loses:
                 self._answer(*answer)
                 return

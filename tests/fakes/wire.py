@@ -6,14 +6,15 @@ be held while something else happens, kept from the target, or passed on without
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.fakes.spoiler import Spoiler
 
-class Wire:
+
+class Wire(Spoiler):
     """`with Wire(upstream, effects) as between:` listens in place of `upstream`.
 
     `upstream` is (host, port) or the path of a Unix socket; a path is served at `path`.
@@ -22,11 +23,9 @@ class Wire:
     def __init__(
         self, upstream: tuple[str, int] | Path, effects: tuple[bytes, ...], path: Path | None = None
     ) -> None:
+        super().__init__()
         self.upstream = upstream
         self.effects = effects
-        self.loses = ""  # "before" or "after" the target acts, or nothing
-        self.first: Callable[[], None] | None = None  # done before the next effect is passed on
-        self.acted = threading.Event()
         self._open: list[socket.socket] = []
         if path is None:
             self._listener = socket.create_server(("127.0.0.1", 0))
@@ -52,25 +51,6 @@ class Wire:
                 sock.shutdown(socket.SHUT_RDWR)
             sock.close()
         self._thread.join()
-
-    @contextmanager
-    def losing(self, *, done: bool) -> Iterator[None]:
-        """Nobody is answered inside; with `done`, the block ends when the target has acted."""
-        self.loses = "after" if done else "before"
-        self.acted.clear()
-        try:
-            yield
-            assert not done or self.acted.wait(30)
-        finally:
-            self.loses = ""
-
-    @contextmanager
-    def late(self, act: Callable[[], None]) -> Iterator[None]:
-        self.first = act
-        try:
-            yield
-        finally:
-            self.first = None
 
     def _serve(self) -> None:
         while True:
@@ -101,9 +81,7 @@ class Wire:
         with suppress(OSError):
             while piece := near.recv(65536):
                 if any(effect in piece for effect in self.effects):
-                    first, self.first = self.first, None
-                    if first is not None:
-                        first()
+                    self.do_first()
                     if self.loses:
                         is_mute.set()
                     if self.loses == "before":

@@ -29,7 +29,6 @@ class Rig(ABC):
     against: ClassVar[str]  # for the table: "dockerd", "a fake of its API over HTTP"
     actions: ClassVar[tuple[str, ...]]  # all that GUARANTEES names, on at least one rig of a kind
     refusal: ClassVar[str]  # a pattern of what the target says to `refusing`
-    can_be_late: ClassVar[bool] = True  # whether `late` can be arranged
     quick_s: ClassVar[float] = 0.7  # the time-out of an executor whose answer gets lost
 
     def __init__(self) -> None:
@@ -78,9 +77,12 @@ class Rig(ABC):
     def losing(self, *, done: bool) -> AbstractContextManager[None]:
         """Inside, nobody answers an effect: `done` says whether the target acted all the same."""
 
-    def late(self, act: Callable[[], None]) -> AbstractContextManager[None]:
-        """Inside, `act` is done after the executor's last look, before the effect arrives."""
-        raise NotImplementedError
+    def late(self, act: Callable[[], None]) -> AbstractContextManager[None] | None:
+        """Inside, `act` is done after the executor's last look, before the effect arrives.
+
+        None where nothing can be put in between.
+        """
+        return None
 
     @abstractmethod
     def refusing(self) -> AbstractContextManager[Executor]:

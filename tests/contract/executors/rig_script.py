@@ -37,7 +37,6 @@ class SignedScript(Rig):
     against = "a signed script as a process"
     actions = ("run_script",)
     refusal = "changes are locked"
-    can_be_late = False
 
     def __init__(self) -> None:
         super().__init__()

@@ -199,8 +199,11 @@ def _show_once(request: HttpRequest, what: str, secret: str) -> None:
 
 @admin.register(Integration, site=site)
 class IntegrationAdmin(Administered):
-    list_display = ("name", "kind", "is_active", "token_prefix", "last_seen_at")
-    fields = ("workspace", "name", "kind", "mapping", "is_active")
+    list_display = ("name", "kind", "is_active", "last_seen_at")
+    fields = (
+        "workspace", "name", "kind", "mapping", "topics", "rate_per_min", "max_body_kib",
+        "heartbeat_min", "is_active",
+    )  # fmt: skip
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
         return ("workspace", "kind") if obj else ()
@@ -212,8 +215,10 @@ class IntegrationAdmin(Administered):
         made, token = access.create_integration(
             workspace=obj.workspace, name=obj.name, kind=obj.kind, by=person(request)
         )
-        made.mapping, made.is_active = obj.mapping, obj.is_active
-        made.save(update_fields=["mapping", "is_active"])
+        chosen = ("mapping", "topics", "rate_per_min", "max_body_kib", "heartbeat_min", "is_active")
+        for name in chosen:
+            setattr(made, name, getattr(obj, name))
+        made.save(update_fields=chosen)
         _become(obj, made)
         _show_once(request, f"Token of {made.name}", token)
 

@@ -24,6 +24,16 @@ class Severity(StrEnum):
     INFO = "info"
 
 
+class AlertStatus(StrEnum):
+    """Where an episode of an alert stands. Only RESOLVED ends it, and only its sender says so."""
+
+    FIRING = "firing"
+    ACKNOWLEDGED = "acknowledged"  # somebody has taken it on, where it came from
+    SUPPRESSED = "suppressed"  # its sender archived it: neither wakes anybody nor resolves
+    NO_DATA = "no_data"  # its sender cannot tell: neither escalates nor resolves
+    RESOLVED = "resolved"
+
+
 SEVERITY_ORDER: dict[Severity, int] = {severity: i for i, severity in enumerate(Severity)}
 
 _S = State

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from django.http import HttpRequest
 
-from incidents.models import Integration
+from airra.lib import clock
+from incidents.models import Integration, IntegrationSecret
 
 
 def integration_at(integration_id: UUID) -> Integration | None:
@@ -16,8 +17,11 @@ def integration_at(integration_id: UUID) -> Integration | None:
 
 
 def is_from(integration: Integration, request: HttpRequest) -> bool:
-    """Whether the request carries the token of the integration."""
+    """Whether the request carries a token of the integration that still holds."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     given = token.strip() if scheme.lower() == "bearer" else ""
     digest = hashlib.sha256(given.encode()).hexdigest()
-    return compare_digest(digest, integration.token_digest)
+    held = integration.secrets.filter(use=IntegrationSecret.Use.TOKEN).exclude(
+        expires_at__lte=clock.now()
+    )
+    return any(compare_digest(digest, secret.digest or "") for secret in held)

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from airra.lib import clock
 from incidents.commands import audit
-from incidents.models import ApiToken, Integration, Membership, Workspace
+from incidents.models import ApiToken, Integration, IntegrationSecret, Membership, Workspace
 from incidents.permissions import Permission, Role
 from incidents.queries.access import require
 
@@ -69,12 +69,12 @@ def create_integration(
     if by is not None:
         require(by, Permission.ADMINISTER, workspace)
     secret = Secret(token, digest_of(token), token[:12]) if token else new_secret("in")
-    integration = Integration.objects.create(
-        workspace=workspace,
-        name=name,
-        kind=kind,
-        token_digest=secret.digest,
-        token_prefix=secret.prefix,
+    integration = Integration.objects.create(workspace=workspace, name=name, kind=kind)
+    IntegrationSecret.objects.create(
+        integration=integration,
+        use=IntegrationSecret.Use.TOKEN,
+        digest=secret.digest,
+        prefix=secret.prefix,
     )
     audit.record("integration.created", target=integration, by=by)
     return integration, secret.text

@@ -4,7 +4,7 @@ Called inside the transaction of its delivery, which holds the workspace's row: 
 workspace at a time, so what is read here stays true until it is written.
 """
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q
 
 from airra.lib import clock
 from airra.lib.db import Conflict
@@ -14,7 +14,7 @@ from incidents.commands.service import ensure
 from incidents.ingest import grouping
 from incidents.ingest.alerts import NewAlert
 from incidents.lifecycle import State
-from incidents.models import Alert, Delivery, Incident, Service, TimelineEvent
+from incidents.models import Alert, AlertQuerySet, Delivery, Incident, Service, TimelineEvent
 
 Kind = TimelineEvent.Kind
 
@@ -31,10 +31,10 @@ RESOLVABLE = (
 
 def take(new: NewAlert, *, delivery: Delivery) -> Incident | None:
     """Record one alert of a delivery. Returns the incident it touched, if any."""
-    return _fired(new, delivery) if new.is_firing else _cleared(new, delivery)
+    return _cleared(new, delivery) if new.is_resolved else _fired(new, delivery)
 
 
-def _episodes(new: NewAlert, delivery: Delivery) -> QuerySet[Alert]:
+def _episodes(new: NewAlert, delivery: Delivery) -> AlertQuerySet:
     return Alert.objects.filter(
         integration=delivery.integration, dedup_key=new.dedup_key
     ).select_related("incident__merged_into")
@@ -51,7 +51,7 @@ def _fired(new: NewAlert, delivery: Delivery) -> Incident | None:
     known = episodes.filter(starts_at=new.starts_at).first()
     if known is not None and known.status == Alert.Status.RESOLVED:
         return None  # told late: this episode is over
-    current = known or episodes.filter(status=Alert.Status.FIRING).first()
+    current = known or episodes.live().first()
     if current is None:
         return _begin(new, delivery)
     home = _home(current)
@@ -128,10 +128,11 @@ def _store(
     new: NewAlert, delivery: Delivery, service: Service | None, incident: Incident | None
 ) -> Alert:
     return Alert.objects.create(
+        workspace=delivery.integration.workspace,
         integration=delivery.integration,
         delivery=delivery,
         dedup_key=new.dedup_key,
-        status=Alert.Status.FIRING if new.is_firing else Alert.Status.RESOLVED,
+        status=new.status,
         title=new.title,
         description=new.description,
         severity=new.severity,
@@ -139,6 +140,7 @@ def _store(
         service=service,
         labels=dict(new.labels or {}),
         annotations=dict(new.annotations or {}),
+        url=new.url,
         starts_at=new.starts_at,
         ends_at=new.ends_at,
         incident=incident,
@@ -162,7 +164,7 @@ def _cleared(new: NewAlert, delivery: Delivery) -> Incident | None:
     episodes = _episodes(new, delivery)
     if episodes.filter(starts_at=new.starts_at, status=Alert.Status.RESOLVED).exists():
         return None
-    current = episodes.filter(status=Alert.Status.FIRING).first()
+    current = episodes.live().first()
     if current is None:
         _store(new, delivery, None, None)
         return None
@@ -206,7 +208,7 @@ def _ignore(new: NewAlert, current: Alert, delivery: Delivery) -> None:
         )
 
 
-def alerts_of(incident: Incident) -> QuerySet[Alert]:
+def alerts_of(incident: Incident) -> AlertQuerySet:
     """The alerts that count for an incident: its own, and those of what was merged into it."""
     return Alert.objects.filter(Q(incident=incident) | Q(incident__merged_into=incident))
 
@@ -216,7 +218,7 @@ def settle(incident: Incident) -> None:
     if incident.source != Incident.Source.ALERT:
         return
     alerts = alerts_of(incident)
-    if not alerts.exists() or alerts.filter(status=Alert.Status.FIRING).exists():
+    if not alerts.exists() or alerts.live().exists():
         return
     if incident.state not in RESOLVABLE:
         text = (
@@ -247,7 +249,7 @@ def settle_quiet() -> None:
     reopened = TimelineEvent.objects.filter(incident=OuterRef("pk"), kind=Kind.REOPENED)
     quiet = Incident.objects.filter(
         Exists(mine),
-        ~Exists(mine.filter(status=Alert.Status.FIRING)),
+        ~Exists(mine.live()),
         ~Exists(reopened),
         source=Incident.Source.ALERT,
         state__in=[str(state) for state in RESOLVABLE],

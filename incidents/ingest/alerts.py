@@ -1,10 +1,10 @@
 """What every format is read into, and how a body that breaks its promise is refused."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from incidents.lifecycle import Severity
+from incidents.lifecycle import AlertStatus, Severity
 
 MAX_TITLE = 200
 MAX_KEY = 200
@@ -31,6 +31,21 @@ class Malformed(Exception):
 
 
 @dataclass(frozen=True)
+class Message:
+    """A delivery as a format reads it: the body, and those headers that its sender gave meaning.
+
+    `headers` have lower-case names; `channel` tells apart the addresses of one sender that take
+    different things, such as "change".
+    """
+
+    body: bytes
+    received_at: datetime
+    content_type: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    channel: str = ""
+
+
+@dataclass(frozen=True)
 class NewAlert:
     """One alert as its sender tells it. Text is untrusted, and safe to store on any database."""
 
@@ -39,21 +54,51 @@ class NewAlert:
     severity: Severity
     severity_word: str  # as the sender wrote it; empty when it said nothing
     is_severity_mapped: bool
+    status: AlertStatus
     starts_at: datetime
-    ends_at: datetime | None  # None: it is firing
+    ends_at: datetime | None  # given exactly when it is resolved
     service: str = ""
     description: str = ""
     labels: Mapping[str, str] | None = None
     annotations: Mapping[str, str] | None = None
+    url: str = ""  # http(s) page about it at its sender; empty when there is none
+    is_start_told: bool = True  # False: `starts_at` is only when it arrived
 
     @property
-    def is_firing(self) -> bool:
-        return self.ends_at is None
+    def is_resolved(self) -> bool:
+        return self.status == AlertStatus.RESOLVED
+
+
+@dataclass(frozen=True)
+class NewChange:
+    """Something that was changed on purpose: a deploy, a flag, a configuration."""
+
+    dedup_key: str  # the same key again is the same change
+    at: datetime
+    kind: str  # deploy, flag, config, scale, restart or other
+    service: str
+    title: str
+    actor: str = ""
+    before: str = ""
+    after: str = ""
+    revision: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Handshake:
+    """The sender asks to be confirmed before it delivers: fetch `url`, once it is trusted."""
+
+    topic: str
+    url: str
 
 
 @dataclass(frozen=True)
 class Batch:
-    """The alerts of one delivery, and how many more its sender says it has left out."""
+    """What one delivery holds, and how many more alerts its sender says it has left out."""
 
-    alerts: tuple[NewAlert, ...]
+    alerts: tuple[NewAlert, ...] = ()
+    changes: tuple[NewChange, ...] = ()
     left_out: int = 0
+    handshake: Handshake | None = None
+    note: str = ""  # why it holds nothing, for people: "a test message", "an annotation"

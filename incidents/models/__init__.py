@@ -1,7 +1,7 @@
 """The record of what happens: workspaces, services, alerts, incidents."""
 
 from incidents.models.access import ApiToken, SavedView
-from incidents.models.alert import Alert, Delivery, Integration
+from incidents.models.alert import Alert, AlertQuerySet
 from incidents.models.audit import (
     AppendOnlyQuerySet,
     AuditCheckpoint,
@@ -10,13 +10,19 @@ from incidents.models.audit import (
     AuditLink,
     AuditVerification,
 )
+from incidents.models.change import ChangeEvent
+from incidents.models.delivery import Delivery
+from incidents.models.grouping import GroupingDecision, GroupingRule
 from incidents.models.incident import Incident, TimelineEvent
+from incidents.models.integration import Integration, IntegrationSecret
 from incidents.models.service import DependencySighting, Service, ServiceDependency
-from incidents.models.workspace import DEFAULT_WORKSPACE, Membership, Workspace
+from incidents.models.silence import Silence
+from incidents.models.workspace import DEFAULT_WORKSPACE, Membership, Workspace, places_of
 
 __all__ = [
     "DEFAULT_WORKSPACE",
     "Alert",
+    "AlertQuerySet",
     "ApiToken",
     "AppendOnlyQuerySet",
     "AuditCheckpoint",
@@ -24,14 +30,20 @@ __all__ = [
     "AuditHead",
     "AuditLink",
     "AuditVerification",
+    "ChangeEvent",
     "Delivery",
     "DependencySighting",
+    "GroupingDecision",
+    "GroupingRule",
     "Incident",
     "Integration",
+    "IntegrationSecret",
     "Membership",
     "SavedView",
     "Service",
     "ServiceDependency",
+    "Silence",
     "TimelineEvent",
     "Workspace",
+    "places_of",
 ]

@@ -1,8 +1,10 @@
 """Who works here: the tenant and who holds which role in it."""
 
 from django.conf import settings
-from django.contrib.auth.models import Group
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser, Group, User
 from django.db import models
+from django.db.models import QuerySet
 
 from airra.lib.ids import uuid7
 
@@ -35,3 +37,12 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} is {self.role} in {self.workspace}"
+
+
+def places_of(user: AbstractBaseUser | AnonymousUser) -> "QuerySet[Workspace]":
+    """The workspaces whose rows the user may read."""
+    if not isinstance(user, User) or not user.is_active:
+        return Workspace.objects.none()
+    if user.is_superuser:
+        return Workspace.objects.all()
+    return Workspace.objects.filter(memberships__user=user)

@@ -135,11 +135,7 @@ def alert(about: Incident, *, title: str = "High memory on payments", **fields: 
     sender, _ = Integration.objects.get_or_create(
         workspace=about.workspace,
         name="alertmanager",
-        defaults={
-            "kind": Integration.Kind.ALERTMANAGER,
-            "token_digest": f"{next(_serial):064d}",
-            "token_prefix": "airra_in_tes",
-        },
+        defaults={"kind": Integration.Kind.ALERTMANAGER},
     )
     number = next(_serial)
     delivery = Delivery.objects.create(
@@ -149,6 +145,7 @@ def alert(about: Incident, *, title: str = "High memory on payments", **fields: 
         state=Delivery.State.PROCESSED,
     )
     return Alert.objects.create(
+        workspace=about.workspace,
         integration=sender,
         delivery=delivery,
         dedup_key=f"alert-{number}",

@@ -19,6 +19,7 @@ from incidents.ingest.alerts import (
 )
 from incidents.ingest.fields import TIME, Field
 from incidents.ingest.severity import severity_of
+from incidents.lifecycle import AlertStatus
 
 VERSION = "4"
 _SERVICE_LABELS = ("service", "app", "job")
@@ -45,7 +46,8 @@ def _alert(alert: Field, received_at: datetime) -> NewAlert:
     annotations = alert["annotations"].texts()
     if alert["startsAt"].is_missing:
         alert["startsAt"].refuse(TIME)
-    starts_at = alert["startsAt"].moment() or received_at
+    told_at = alert["startsAt"].moment()
+    is_resolved = _is_resolved(alert["status"])
     ends_at = alert["endsAt"].moment()
     word = labels.get("severity", "")
     severity, is_mapped = severity_of(word)
@@ -56,8 +58,10 @@ def _alert(alert: Field, received_at: datetime) -> NewAlert:
         severity=severity,
         severity_word=word,
         is_severity_mapped=is_mapped,
-        starts_at=starts_at,
-        ends_at=(ends_at or received_at) if _is_resolved(alert["status"]) else None,
+        status=AlertStatus.RESOLVED if is_resolved else AlertStatus.FIRING,
+        starts_at=told_at or received_at,
+        ends_at=(ends_at or received_at) if is_resolved else None,
+        is_start_told=told_at is not None,
         service=service[:MAX_SERVICE],
         description=annotations.get("description", "")[:MAX_DESCRIPTION],
         labels=labels,

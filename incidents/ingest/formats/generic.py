@@ -29,6 +29,7 @@ from incidents.ingest.alerts import (
 )
 from incidents.ingest.fields import Field
 from incidents.ingest.severity import severity_of
+from incidents.lifecycle import AlertStatus
 
 FIELDS = (
     "title", "key", "state", "severity", "service", "description", "labels", "starts_at", "ends_at",
@@ -72,8 +73,10 @@ def parse(document: object, *, mapping: object, received_at: datetime) -> Batch:
         severity=severity,
         severity_word=severity_word,
         is_severity_mapped=is_mapped,
+        status=AlertStatus.RESOLVED if is_resolved else AlertStatus.FIRING,
         starts_at=starts_at,
         ends_at=ends_at,
+        is_start_told=not found["starts_at"].is_missing,
         service=service[:MAX_SERVICE],
         description=found["description"].text()[:MAX_DESCRIPTION],
         labels=found["labels"].words(),

@@ -60,8 +60,8 @@ def test_an_alert_is_read_with_all_it_says() -> None:
 def test_the_status_is_that_of_each_alert_and_not_of_the_envelope() -> None:
     both = body(alert(), alert(status="resolved", endsAt="2026-03-01T11:59:00Z"), status="resolved")
     firing, over = alertmanager.parse(both, received_at=NOW).alerts
-    assert firing.is_firing
-    assert not over.is_firing
+    assert not firing.is_resolved
+    assert over.is_resolved
 
 
 @pytest.mark.parametrize("guess", [GO_ZERO, "2026-03-01T12:30:00Z", "2020-01-01T00:00:00Z", ...])

@@ -68,15 +68,15 @@ def test_the_usual_words_end_it(state: str) -> None:
 
 @pytest.mark.parametrize("state", ["firing", "", "not ok", None, 0, False])
 def test_any_other_word_means_that_it_fires(state: object) -> None:
-    assert read(state=state).is_firing
+    assert not read(state=state).is_resolved
 
 
 def test_a_mapping_replaces_the_words_that_end_it() -> None:
     mapping = {"resolve_states": ["UP", 0, False]}
-    assert not read(mapping, state="up").is_firing
-    assert not read(mapping, state=0).is_firing
-    assert not read(mapping, state=False).is_firing
-    assert read(mapping, state="ok").is_firing
+    assert read(mapping, state="up").is_resolved
+    assert read(mapping, state=0).is_resolved
+    assert read(mapping, state=False).is_resolved
+    assert not read(mapping, state="ok").is_resolved
 
 
 def test_an_end_that_is_told_is_taken_only_when_it_is_over() -> None:

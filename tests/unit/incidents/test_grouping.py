@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from incidents.ingest.alerts import NewAlert
 from incidents.ingest.grouping import WINDOW, Grouping, LiveIncident, group
 from incidents.ingest.severity import severity_of
-from incidents.lifecycle import Severity
+from incidents.lifecycle import AlertStatus, Severity
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SENDER = UUID(int=7)
@@ -25,6 +25,7 @@ def alert(service: str = "payments", dedup_key: str = "a") -> NewAlert:
         severity_word="high",
         is_severity_mapped=True,
         starts_at=NOW,
+        status=AlertStatus.FIRING,
         ends_at=None,
         service=service,
     )

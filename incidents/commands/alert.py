@@ -10,8 +10,8 @@ from airra.lib import clock
 from airra.lib.db import Conflict
 from incidents.commands import incident as incidents
 from incidents.commands import timeline
+from incidents.commands.placing import place
 from incidents.commands.service import ensure
-from incidents.ingest import grouping
 from incidents.ingest.alerts import NewAlert
 from incidents.lifecycle import State
 from incidents.models import Alert, AlertQuerySet, Delivery, Incident, Service, TimelineEvent
@@ -62,16 +62,20 @@ def _fired(new: NewAlert, delivery: Delivery) -> Incident | None:
     return _begin(new, delivery)
 
 
-def _begin(new: NewAlert, delivery: Delivery) -> Incident:
+def _begin(new: NewAlert, delivery: Delivery) -> Incident | None:
     workspace = delivery.integration.workspace
     service = ensure(workspace=workspace, name=new.service) if new.service else None
-    reason, incident = _place(new, delivery, service)
-    alert = _store(new, delivery, service, incident)
+    placed = place(new, integration=delivery.integration, service=service)
+    alert = _store(new, delivery, service, placed.incident)
+    placed.record(alert)
+    incident = placed.incident
+    if incident is None:  # held until its rule has seen enough
+        return None
     unknown = "" if new.is_severity_mapped else f"; {_unknown(new)}"
     timeline.record(
         incident,
         Kind.ALERT,
-        f"reported “{new.title}” ({reason}{unknown})",
+        f"reported “{new.title}” ({placed.reason}{unknown})",
         actor=delivery.integration.name,
         at=min(new.starts_at, clock.now()),
         payload={"alert": str(alert.pk), "delivery": str(delivery.pk)},
@@ -86,42 +90,6 @@ def _unknown(new: NewAlert) -> str:
         f"severity “{new.severity_word[:40]}” is not known" if new.severity_word else "no severity"
     )
     return f"{said}, taken as {new.severity}"
-
-
-def _place(new: NewAlert, delivery: Delivery, service: Service | None) -> tuple[str, Incident]:
-    """The incident to join, or a new one; with the reason, as people read it."""
-    workspace = delivery.integration.workspace
-    had_it = Alert.objects.filter(
-        integration=delivery.integration, dedup_key=new.dedup_key, incident=OuterRef("pk")
-    )
-    live = Incident.objects.open().filter(workspace=workspace)
-    had = set(live.filter(Exists(had_it)).values_list("pk", flat=True))
-    candidates = list(live.filter(Q(service=service) if service else Q(pk__in=had)))
-    decided = grouping.group(
-        new,
-        [
-            grouping.LiveIncident(c.pk, c.key, c.opened_at, had_this_alert=c.pk in had)
-            for c in candidates
-        ],
-        integration=delivery.integration_id,
-        now=clock.now(),
-    )
-    for candidate in candidates:
-        if candidate.pk == decided.join:
-            return decided.reason, candidate
-    incident, _ = incidents.open_or_join(
-        workspace=workspace,
-        title=new.title,
-        description=new.description,
-        severity=new.severity,
-        source=Incident.Source.ALERT,
-        service=service,
-        grouping_key=decided.key,
-        grouping_reason=decided.reason,
-        started_at=min(new.starts_at, clock.now()),
-        actor=delivery.integration.name,
-    )
-    return decided.reason, incident
 
 
 def _store(

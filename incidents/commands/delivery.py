@@ -16,7 +16,7 @@ from airra.lib.db import Conflict, compare_and_set
 from airra.lib.jobs import Job, enqueue
 from incidents.commands import alert as alerts
 from incidents.commands import timeline
-from incidents.ingest.alerts import Batch, Malformed
+from incidents.ingest.alerts import Batch, Malformed, Message
 from incidents.ingest.reading import read
 from incidents.models import Delivery, Incident, Integration, TimelineEvent, Workspace
 
@@ -127,13 +127,14 @@ def _store(
 
 
 def _read(delivery: Delivery) -> Batch:
-    integration = delivery.integration
-    return read(
-        integration.kind,
-        bytes(delivery.body),
-        mapping=integration.mapping,
+    message = Message(
+        body=bytes(delivery.body),
         received_at=delivery.received_at,
+        headers=delivery.headers,
+        content_type=delivery.content_type,
+        channel=delivery.channel,
     )
+    return read(delivery.integration.kind, message, mapping=delivery.integration.mapping)
 
 
 def _refuse(delivery: Delivery, wrong: Malformed) -> None:

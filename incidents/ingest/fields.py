@@ -2,26 +2,55 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
-from incidents.ingest.alerts import Malformed, clean
+from incidents.ingest.alerts import Malformed, Message, clean
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECONDS_FROM = 1e11  # Unix seconds reach this in the year 5138
+_DIGITS = re.compile(r"[0-9]{9,16}(\.[0-9]{1,9})?")  # no ISO 8601 time has this shape
 TIME = "a time with its offset, like 2026-03-01T12:00:00Z"
+MAX_DEPTH = 64
+MAX_FACT = 2000
+_DEPTH = f"JSON with at most {MAX_DEPTH} levels of objects and lists"
 
 
-def decode(body: bytes) -> Any:
+def decode(body: bytes | str) -> Any:
     """The document of a body. Raises `Malformed` without a field when it is not JSON."""
     try:
-        return json.loads(body, parse_constant=_refuse_constant)
+        found = json.loads(body, parse_constant=_refuse_constant)
     except RecursionError as error:
-        raise Malformed("", "JSON of a sensible depth") from error
+        raise Malformed("", _DEPTH) from error
     except ValueError as error:
-        raise Malformed("", "JSON", _shown(body[:60].decode(errors="replace"))) from error
+        start = body[:60]
+        shown = start if isinstance(start, str) else start.decode(errors="replace")
+        raise Malformed("", "JSON", _shown(shown)) from error
+    if _is_too_deep(found):
+        raise Malformed("", _DEPTH)
+    return found
+
+
+def document(message: Message) -> "Field":
+    """The document of a delivery, as the root of its paths."""
+    return Field("", decode(message.body))
+
+
+def _is_too_deep(found: Any) -> bool:
+    level = [found]
+    for _ in range(MAX_DEPTH + 1):
+        containers = [inner for inner in level if isinstance(inner, dict | list)]
+        if not containers:
+            return False
+        level = [
+            child
+            for inner in containers
+            for child in (inner.values() if isinstance(inner, dict) else inner)
+        ]
+    return True
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -35,6 +64,10 @@ def _shown(value: object) -> str:
     except RecursionError:  # just shallow enough to be read, from a little further up the stack
         return "something nested too deeply"
     return f"{text[:60]!r}"
+
+
+def _fact(value: Any) -> str:
+    return clean(value if isinstance(value, str) else json.dumps(value))[:MAX_FACT]
 
 
 @dataclass(frozen=True)
@@ -57,18 +90,6 @@ class Field:
         members = self.members()
         path = f"{self.path}.{name}" if self.path else name
         return Field(path, members.get(name))
-
-    def at(self, dotted: str) -> "Field":
-        """What `a.b.0.c` leads to; missing when the path breaks off on the way."""
-        value = self.value
-        for step in dotted.split("."):
-            if isinstance(value, Mapping):
-                value = value.get(step)
-            elif isinstance(value, list) and step.isdecimal() and len(step) < 6:
-                value = value[int(step)] if int(step) < len(value) else None
-            else:
-                value = None
-        return Field(dotted, value)
 
     def members(self) -> Mapping[str, Any]:
         if not isinstance(self.value, Mapping):
@@ -104,7 +125,22 @@ class Field:
         """As `texts`, with numbers allowed."""
         if self.is_missing:
             return {}
-        return {clean(name): self[name].word() for name in self.members()}
+        return {
+            clean(name): self[name].word()
+            for name in self.members()
+            if self[name].value is not None
+        }
+
+    def facts(self) -> dict[str, str]:
+        """An object of whatever a sender likes to tell, each part as a text; nothing refused.
+
+        Objects and lists become their JSON; what is not an object has no facts.
+        """
+        if not isinstance(self.value, Mapping):
+            return {}
+        return {
+            clean(name): _fact(value) for name, value in self.value.items() if value is not None
+        }
 
     def count(self) -> int:
         """A whole number from zero; zero when nothing is there."""
@@ -136,9 +172,11 @@ class Field:
     def moment_or_unix(self) -> datetime | None:
         """As `moment`; also Unix seconds, or milliseconds when the number is that large.
 
-        Zero and less say nothing, as a time before 1970 does.
+        The number may be written as a text. Zero and less say nothing, as a time before 1970 does.
         """
         value = self.value
+        if isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
+            value = float(value)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return self.moment()
         try:

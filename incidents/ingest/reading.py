@@ -1,20 +1,28 @@
-"""From the body of a delivery to its alerts."""
+"""From a delivery to its alerts and changes."""
 
-from datetime import datetime
-
-from incidents.ingest.alerts import Batch, Malformed
-from incidents.ingest.fields import decode
-from incidents.ingest.formats import alertmanager, generic
+from incidents.ingest.alerts import Batch, Malformed, Message
+from incidents.ingest.formats.registry import FORMATS
 
 
-def read(kind: str, body: bytes, *, mapping: object, received_at: datetime) -> Batch:
-    """The alerts in a body of this kind of integration.
+def read(kind: str, message: Message, *, mapping: object) -> Batch:
+    """What a delivery of this kind of integration holds.
 
     Raises `Malformed`: without a field when the body is not JSON, else naming what is wrong.
     """
-    document = decode(body)
-    if kind == "alertmanager":
-        return alertmanager.parse(document, received_at=received_at)
-    if kind == "generic":
-        return generic.parse(document, mapping=mapping, received_at=received_at)
-    raise Malformed("kind", "alertmanager or generic", kind)
+    found = FORMATS.get(kind)
+    if found is None:
+        raise Malformed("kind", f"one of {', '.join(FORMATS)}", kind)
+    return found.parse(message, mapping=mapping)
+
+
+def identity(kind: str, message: Message) -> str:
+    """What makes two deliveries of one integration the same, in 64 letters; never raises.
+
+    Empty when the sender does not say: then the body must serve, and the same body is a repeat
+    only while its sender has said nothing else in between (it fired, cleared, and fires again).
+    """
+    found = FORMATS.get(kind)
+    try:
+        return found.identity(message) if found else ""
+    except Malformed:
+        return ""

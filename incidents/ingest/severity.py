@@ -1,4 +1,4 @@
-"""The words senders use for severity, on one scale."""
+"""The words and numbers senders use for severity, on one scale."""
 
 from incidents.lifecycle import Severity
 
@@ -10,9 +10,25 @@ _WORDS: dict[Severity, tuple[str, ...]] = {
     Severity.INFO: ("info", "debug", "p5"),
 }
 _SCALE = {word: severity for severity, words in _WORDS.items() for word in words}
+WORDS = frozenset(_SCALE)
+
+_OTEL_MOST = 24
+_OTEL_FROM = (  # https://opentelemetry.io/docs/specs/otel/logs/data-model/#field-severitynumber
+    (21, Severity.CRITICAL),
+    (17, Severity.HIGH),
+    (13, Severity.MEDIUM),
+    (1, Severity.INFO),
+)
 
 
 def severity_of(word: str) -> tuple[Severity, bool]:
     """The severity a word means, and whether it is known; an unknown one counts as medium."""
     found = _SCALE.get(word.strip().lower())
     return (found, True) if found else (Severity.MEDIUM, False)
+
+
+def severity_of_number(number: int) -> Severity | None:
+    """The severity of OpenTelemetry's scale from 1 (trace) to 24 (fatal); None beyond it."""
+    if not 1 <= number <= _OTEL_MOST:
+        return None
+    return next(severity for least, severity in _OTEL_FROM if number >= least)

@@ -4,84 +4,74 @@ https://prometheus.io/docs/alerting/latest/configuration/#webhook_config; the st
 each alert, because one batch may hold both; a firing alert's `endsAt` is a guess and not read.
 """
 
-import hashlib
-import json
 from collections.abc import Mapping
-from datetime import datetime
 
-from incidents.ingest.alerts import (
-    MAX_DESCRIPTION,
-    MAX_KEY,
-    MAX_SERVICE,
-    MAX_TITLE,
-    Batch,
-    NewAlert,
-)
-from incidents.ingest.fields import TIME, Field
-from incidents.ingest.severity import severity_of
+from incidents.ingest.alerts import Batch, Message, NewAlert
+from incidents.ingest.fields import TIME, Field, document
+from incidents.ingest.formats.draft import Draft, digest, first
 from incidents.lifecycle import AlertStatus
 
 VERSION = "4"
-_SERVICE_LABELS = ("service", "app", "job")
+SERVICE_LABELS = ("service", "app", "job")
 
 
-def parse(document: object, *, received_at: datetime) -> Batch:
+def parse(message: Message) -> Batch:
     """The alerts of one webhook body. Raises `Malformed` with the field that is wrong."""
-    body = Field("", document)
+    body = document(message)
     if body["version"].value != VERSION:
         body["version"].refuse(f'"{VERSION}", the version of the Alertmanager webhook')
     alerts = body["alerts"].items()
     if not alerts:
         body["alerts"].refuse("at least one alert")
     return Batch(
-        alerts=tuple(_alert(alert, received_at) for alert in alerts),
+        alerts=tuple(_alert(alert, message) for alert in alerts),
         left_out=body["truncatedAlerts"].count(),
     )
 
 
-def _alert(alert: Field, received_at: datetime) -> NewAlert:
+def identity(message: Message) -> str:
+    """Group, alerts and where each stands: Alertmanager tells the same again by and by."""
+    body = document(message)
+    return states_told(body, body["groupKey"].text(), body["truncatedAlerts"].count())
+
+
+def states_told(body: Field, *group: object) -> str:
+    """The identity of a batch by its alerts' states; empty when one does not say which it is."""
+    names = ("fingerprint", "status", "startsAt", "endsAt")
+    told = [[alert[name].text() for name in names] for alert in body["alerts"].items()]
+    if not all(fingerprint and starts_at for fingerprint, _, starts_at, _ in told):
+        return ""
+    return digest(*group, sorted(told))
+
+
+def _alert(alert: Field, message: Message) -> NewAlert:
     labels = alert["labels"].texts()
     if not labels:
         alert["labels"].refuse("an object with at least one label")
     annotations = alert["annotations"].texts()
     if alert["startsAt"].is_missing:
         alert["startsAt"].refuse(TIME)
-    told_at = alert["startsAt"].moment()
-    is_resolved = _is_resolved(alert["status"])
-    ends_at = alert["endsAt"].moment()
-    word = labels.get("severity", "")
-    severity, is_mapped = severity_of(word)
-    service = next((labels[name] for name in _SERVICE_LABELS if labels.get(name)), "")
-    return NewAlert(
-        dedup_key=_dedup_key(alert["fingerprint"].text(), labels),
+    return Draft(
+        key=alert["fingerprint"].text() or digest(labels),
         title=_title(labels, annotations),
-        severity=severity,
-        severity_word=word,
-        is_severity_mapped=is_mapped,
-        status=AlertStatus.RESOLVED if is_resolved else AlertStatus.FIRING,
-        starts_at=told_at or received_at,
-        ends_at=(ends_at or received_at) if is_resolved else None,
-        is_start_told=told_at is not None,
-        service=service[:MAX_SERVICE],
-        description=annotations.get("description", "")[:MAX_DESCRIPTION],
+        status=status_of(alert["status"]),
+        word=labels.get("severity", ""),
+        starts_at=alert["startsAt"].moment(),
+        ends_at=alert["endsAt"].moment(),
+        service=first(labels.get(name, "") for name in SERVICE_LABELS),
+        description=annotations.get("description", ""),
         labels=labels,
         annotations=annotations,
-    )
+        url=alert["generatorURL"].text(),
+    ).alert(message.received_at)
 
 
-def _is_resolved(status: Field) -> bool:
+def status_of(status: Field) -> AlertStatus:
     if status.value not in ("firing", "resolved"):  # a set would hash it, and a list has no hash
         status.refuse('"firing" or "resolved"')
-    return bool(status.value == "resolved")
+    return AlertStatus(status.value)
 
 
 def _title(labels: Mapping[str, str], annotations: Mapping[str, str]) -> str:
     parts = (labels.get("alertname", ""), annotations.get("summary", ""))
-    return (": ".join(part for part in parts if part) or "alert without a name")[:MAX_TITLE]
-
-
-def _dedup_key(fingerprint: str, labels: Mapping[str, str]) -> str:
-    """What the sender calls the alert; without it, or with one too long, its labels' hash."""
-    if fingerprint and len(fingerprint) <= MAX_KEY:
-        return fingerprint
-    return hashlib.sha256(json.dumps(labels, sort_keys=True).encode()).hexdigest()
+    return ": ".join(part for part in parts if part)

@@ -1,13 +1,14 @@
 """Alertmanager's webhook, version 4: every promise read, every broken one named by its path."""
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
-from incidents.ingest.alerts import MAX_KEY, MAX_TITLE, Malformed, NewAlert
+from incidents.ingest.alerts import MAX_KEY, MAX_TITLE, Malformed, Message, NewAlert
 from incidents.ingest.formats import alertmanager
-from incidents.lifecycle import Severity
+from incidents.lifecycle import AlertStatus, Severity
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 STARTED = "2026-03-01T11:55:00Z"
@@ -31,14 +32,18 @@ def body(*alerts: Any, **changed: Any) -> dict[str, Any]:
     return {name: value for name, value in {**fields, **changed}.items() if value is not ...}
 
 
+def told(document: object) -> Message:
+    return Message(json.dumps(document).encode(), received_at=NOW)
+
+
 def read(**changed: Any) -> NewAlert:
-    (found,) = alertmanager.parse(body(alert(**changed)), received_at=NOW).alerts
+    (found,) = alertmanager.parse(told(body(alert(**changed)))).alerts
     return found
 
 
 def refused(document: object) -> Malformed:
     with pytest.raises(Malformed) as caught:
-        alertmanager.parse(document, received_at=NOW)
+        alertmanager.parse(told(document))
     return caught.value
 
 
@@ -59,9 +64,8 @@ def test_an_alert_is_read_with_all_it_says() -> None:
 
 def test_the_status_is_that_of_each_alert_and_not_of_the_envelope() -> None:
     both = body(alert(), alert(status="resolved", endsAt="2026-03-01T11:59:00Z"), status="resolved")
-    firing, over = alertmanager.parse(both, received_at=NOW).alerts
-    assert not firing.is_resolved
-    assert over.is_resolved
+    firing, over = alertmanager.parse(told(both)).alerts
+    assert (firing.status, over.status) == (AlertStatus.FIRING, AlertStatus.RESOLVED)
 
 
 @pytest.mark.parametrize("guess", [GO_ZERO, "2026-03-01T12:30:00Z", "2020-01-01T00:00:00Z", ...])
@@ -142,9 +146,9 @@ def test_an_alert_without_words_is_called_so() -> None:
 
 
 def test_alerts_the_sender_left_out_are_counted() -> None:
-    assert alertmanager.parse(body(truncatedAlerts=7), received_at=NOW).left_out == 7
-    assert alertmanager.parse(body(truncatedAlerts=None), received_at=NOW).left_out == 0
-    assert alertmanager.parse(body(), received_at=NOW).left_out == 0
+    assert alertmanager.parse(told(body(truncatedAlerts=7))).left_out == 7
+    assert alertmanager.parse(told(body(truncatedAlerts=None))).left_out == 0
+    assert alertmanager.parse(told(body())).left_out == 0
 
 
 @pytest.mark.parametrize(

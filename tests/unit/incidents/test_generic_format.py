@@ -1,27 +1,32 @@
 """Any JSON object as one alert: default places, mappings, times and ends."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from incidents.ingest.alerts import MAX_KEY, MAX_SERVICE, MAX_TITLE, Malformed, NewAlert
+from incidents.ingest.alerts import MAX_KEY, MAX_SERVICE, MAX_TITLE, Malformed, Message, NewAlert
 from incidents.ingest.formats import generic
-from incidents.lifecycle import Severity
+from incidents.lifecycle import AlertStatus, Severity
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 EARLIER = datetime(2026, 3, 1, 11, 0, tzinfo=UTC)
 
 
+def told(document: object) -> Message:
+    return Message(json.dumps(document).encode(), received_at=NOW)
+
+
 def read(mapping: object = None, /, **fields: Any) -> NewAlert:
     document = {"title": "disk full", **fields}
-    (found,) = generic.parse(document, mapping=mapping, received_at=NOW).alerts
+    (found,) = generic.parse(told(document), mapping=mapping).alerts
     return found
 
 
 def refused(document: object, mapping: object = None) -> Malformed:
     with pytest.raises(Malformed) as caught:
-        generic.parse(document, mapping=mapping, received_at=NOW)
+        generic.parse(told(document), mapping=mapping)
     return caught.value
 
 
@@ -48,13 +53,15 @@ def test_every_field_is_read_from_its_default_place() -> None:
 
 
 def test_a_mapping_points_into_objects_and_lists() -> None:
-    mapping = {"title": "event.checks.0.name", "service": "event.host", "key": "id"}
+    mapping = {"title": "event.checks[0].name", "service": "event.host", "key": "id"}
     body = {"id": 7, "event": {"host": "db1", "checks": [{"name": "replication"}, {"name": "x"}]}}
-    (found,) = generic.parse(body, mapping=mapping, received_at=NOW).alerts
+    (found,) = generic.parse(told(body), mapping=mapping).alerts
     assert (found.title, found.service, found.dedup_key) == ("replication", "db1", "7")
 
 
-@pytest.mark.parametrize("path", ["event.checks.1.name", "event.checks.x", "event.host.name", "no"])
+@pytest.mark.parametrize(
+    "path", ["event.checks[1].name", "event.checks.x", "event.host.name", "no"]
+)
 def test_a_path_that_breaks_off_is_named(path: str) -> None:
     wrong = refused({"event": {"host": "db1", "checks": [{"name": "x"}]}}, {"title": path})
     assert wrong.field == path
@@ -68,7 +75,7 @@ def test_the_usual_words_end_it(state: str) -> None:
 
 @pytest.mark.parametrize("state", ["firing", "", "not ok", None, 0, False])
 def test_any_other_word_means_that_it_fires(state: object) -> None:
-    assert not read(state=state).is_resolved
+    assert read(state=state).status == AlertStatus.FIRING
 
 
 def test_a_mapping_replaces_the_words_that_end_it() -> None:
@@ -99,7 +106,7 @@ def test_a_time_is_text_or_unix_seconds_or_milliseconds(given: object) -> None:
     assert read(starts_at=given).starts_at == EARLIER
 
 
-@pytest.mark.parametrize("nothing", [None, 0, -1, 0.0, "0001-01-01T00:00:00Z", float("inf")])
+@pytest.mark.parametrize("nothing", [None, 0, -1, 0.0, "0001-01-01T00:00:00Z"])
 def test_a_time_that_says_nothing_is_the_arrival(nothing: object) -> None:
     found = read(state="ok", starts_at=nothing, ends_at=nothing)
     assert (found.starts_at, found.ends_at) == (NOW, NOW)

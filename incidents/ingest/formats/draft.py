@@ -1,0 +1,108 @@
+"""What the formats share: an alert as it was found, cut to what can be stored."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from incidents.ingest.alerts import (
+    MAX_DESCRIPTION,
+    MAX_KEY,
+    MAX_SERVICE,
+    MAX_TITLE,
+    NewAlert,
+    NewChange,
+)
+from incidents.ingest.severity import severity_of
+from incidents.lifecycle import AlertStatus, Severity
+
+MAX_URL = 500
+_AHEAD = timedelta(days=1)  # clocks differ by less; a later time is a mistake or a placeholder
+
+
+@dataclass(frozen=True)
+class Draft:
+    """One alert as a format found it; what the sender left out has its default here.
+
+    A time that lies more than a day ahead says nothing: neither a start nor an end can.
+    """
+
+    key: str
+    title: str
+    status: AlertStatus
+    word: str = ""  # the sender's word for its severity
+    severity: Severity | None = None  # when it is told otherwise than by a known word
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    service: str = ""
+    description: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    url: str = ""
+
+    def alert(self, received_at: datetime) -> NewAlert:
+        found, is_mapped = severity_of(self.word)
+        starts_at, ends_at = (_sane(at, received_at) for at in (self.starts_at, self.ends_at))
+        over = (ends_at or received_at) if self.status == AlertStatus.RESOLVED else None
+        title = self.title.strip()[:MAX_TITLE]
+        return NewAlert(
+            dedup_key=_key(self.key),
+            title=title or "alert without a name",
+            severity=self.severity or found,
+            severity_word=self.word,
+            is_severity_mapped=is_mapped or self.severity is not None,
+            status=self.status,
+            starts_at=starts_at or min(over or received_at, received_at),
+            ends_at=over,
+            service=self.service.strip()[:MAX_SERVICE],
+            description=self.description[:MAX_DESCRIPTION],
+            labels=self.labels,
+            annotations=self.annotations,
+            url=link(self.url),
+            is_start_told=starts_at is not None,
+        )
+
+
+def _sane(at: datetime | None, received_at: datetime) -> datetime | None:
+    return None if at is None or at - received_at > _AHEAD else at
+
+
+KINDS = ("deploy", "flag", "config", "scale", "restart", "other")
+
+
+def fitted(change: NewChange) -> NewChange:
+    """The same change, cut to what can be stored; a kind nobody knows is "other"."""
+    kind = change.kind.lower()
+    return replace(
+        change,
+        dedup_key=_key(change.dedup_key),
+        kind=kind if kind in KINDS else "other",
+        service=change.service.strip()[:MAX_SERVICE],
+        title=change.title.strip()[:MAX_TITLE] or f"a change of {change.service[:100]}",
+        actor=change.actor[:120],
+        before=change.before[:300],
+        after=change.after[:300],
+        revision=change.revision[:120],
+        url=link(change.url),
+    )
+
+
+def _key(key: str) -> str:
+    return key if 0 < len(key) <= MAX_KEY else digest(key)
+
+
+def digest(*parts: object) -> str:
+    """One short name for all of these together, which no other parts have."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def first(texts: Iterable[str]) -> str:
+    """The first that is not empty, or nothing."""
+    return next((text for text in texts if text), "")
+
+
+def link(text: str) -> str:
+    """An address people may follow; anything but http(s), or one too long, is none."""
+    is_web = text.lower().startswith(("http://", "https://"))
+    return text if is_web and len(text) <= MAX_URL and " " not in text else ""

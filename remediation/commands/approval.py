@@ -153,10 +153,11 @@ def _check(approval: Approval, voter: Voter) -> None:
     if change:
         _void(approval, change)
         raise Refused(change.rule, f"{change.reason}: re-plan and look again")
-    killed = stops.killed(plan)
+    places = stops.places_of(plan)
+    killed = stops.killed(places)
     if killed:
         raise Refused("kill_switch", f"the kill switch is on: {killed}")
-    frozen = stops.frozen(plan, clock.now())
+    frozen = stops.frozen(places, clock.now())
     if frozen:
         raise Refused("freeze", f"a freeze window is open: {frozen}")
 

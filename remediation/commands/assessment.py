@@ -1,7 +1,9 @@
 """What the record knows of a planned action: the facts that policy judges, and its judgement."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
 from airra.lib import clock
 from analysis.models import Hypothesis
@@ -17,12 +19,12 @@ from remediation.commands.limits import (
     history,
     in_flight,
     neighbourhood,
+    of_services,
     rules_of_policy,
 )
 from remediation.decision import policy as rules
 from remediation.decision import risk
 from remediation.decision.catalog import spec_of
-from remediation.decision.freeze import why_frozen
 from remediation.decision.masking import WINDOW_S, Deed, masks, sizes
 from remediation.models import ActionEndpoint, Plan, Policy, PolicyRuling
 from remediation.queries import stops
@@ -42,12 +44,21 @@ class Assessment:
 
 
 @dataclass(frozen=True)
+class Ahead:
+    """A target that the same plan acts on earlier: it counts as done, though nothing is yet."""
+
+    key: str
+    planned: PlannedAction
+
+
+@dataclass(frozen=True)
 class Known:
     """What its caller knows of an action beyond its dry run."""
 
     is_confirmed: bool = False  # a person confirmed the cause
     is_asked_for: bool = False  # a person wants this action, whatever the reasoner believes
     targets: int = 1  # of a fan-out
+    ahead: tuple[Ahead, ...] = ()  # what its plan does before it
 
 
 def policy_of(workspace: Workspace) -> Policy:
@@ -97,8 +108,8 @@ def assess(
         case = replace(case, confidence=0.0)  # the belief is in a cause, and not in this action
     case = _with_stops(case, incident.workspace, endpoint, planned.request.service)
     key = target_key(endpoint.pk, planned.target_id)
-    case = _with_history(case, incident, planned, key)
-    case = replace(case, masked=_masked(incident.workspace, planned, hypothesis, key))
+    case = _with_history(case, incident, planned, key, known.ahead)
+    case = replace(case, masked=_masked(incident.workspace, planned, hypothesis, key, known.ahead))
     under = rules_of_policy(policy)
     return Assessment(assessed, rules.decide(case, under), rules.checks(case, under), case)
 
@@ -161,61 +172,62 @@ def _with_belief(
 
 
 def _masked(
-    workspace: Workspace, planned: PlannedAction, hypothesis: Hypothesis | None, key: str
+    workspace: Workspace,
+    planned: PlannedAction,
+    hypothesis: Hypothesis | None,
+    key: str,
+    ahead: Sequence[Ahead],
 ) -> str:
-    """Why it would only hide the trouble, by what reached this target within a day."""
+    """Why it would only hide the trouble, by what reaches this target within a day."""
     now = clock.now()
     since = now - timedelta(seconds=WINDOW_S)
     done = history(workspace).filter(target_key=key, intent_at__gt=since)
     past = [
         Deed(
-            action=row.plan.action,
+            action=row.target.step.action,
             mechanism=row.plan.hypothesis.mechanism if row.plan.hypothesis else "",
             at=row.intent_at.timestamp(),
-            sizes=sizes(row.plan.before, row.plan.after),
+            sizes=sizes(row.target.before, row.target.after),
         )
-        for row in done.select_related("plan__hypothesis")
-        if row.intent_at
+        for row in done.select_related("plan__hypothesis", "target__step")
+        if row.intent_at and row.target
     ]
-    proposed = Deed(
+    deed = partial(_deed, hypothesis=hypothesis, at=now.timestamp())
+    past += [deed(each.planned) for each in ahead if each.key == key]
+    return masks(deed(planned), past)
+
+
+def _deed(planned: PlannedAction, *, hypothesis: Hypothesis | None, at: float) -> Deed:
+    return Deed(
         action=planned.request.action,
         mechanism=hypothesis.mechanism if hypothesis else "",
-        at=now.timestamp(),
+        at=at,
         sizes=sizes(planned.before, planned.after),
     )
-    return masks(proposed, past)
 
 
 def _with_stops(
     case: rules.Case, workspace: Workspace, endpoint: ActionEndpoint, service: str
 ) -> rules.Case:
-    return replace(
-        case,
-        killed=stops.why_killed(
-            workspace_id=workspace.pk,
-            environment=case.environment,
-            kind=endpoint.kind,
-            endpoint_id=endpoint.pk,
-        ),
-        frozen=why_frozen(
-            stops.windows_of(workspace.pk),
-            clock.now(),
-            environment=case.environment,
-            service=service,
-        ),
-    )
+    place = stops.Place(workspace.pk, case.environment, service, endpoint.kind, endpoint.pk)
+    return replace(case, killed=stops.killed([place]), frozen=stops.frozen([place], clock.now()))
 
 
 def _with_history(
-    case: rules.Case, incident: Incident, planned: PlannedAction, key: str
+    case: rules.Case,
+    incident: Incident,
+    planned: PlannedAction,
+    key: str,
+    ahead: Sequence[Ahead],
 ) -> rules.Case:
     now, workspace, service = clock.now(), incident.workspace, planned.request.service
-    done = history(workspace)
-    on_target = done.filter(target_key=key)
-    same = on_target.filter(plan__action=planned.request.action)
-    cooldown = timedelta(seconds=spec_of(planned.request.action).cooldown_s)
+    action = planned.request.action
+    on_target = history(workspace).filter(target_key=key)
+    same = on_target.filter(target__step__action=action)
+    again = sum(each.key == key and each.planned.request.action == action for each in ahead)
+    cooldown = timedelta(seconds=spec_of(action).cooldown_s)
     unknown = in_flight(workspace).filter(state=ExecutionState.UNKNOWN)
-    near = neighbourhood(workspace, service)
+    near = of_services(unknown.exclude(target_key=key), neighbourhood(workspace, service))
     return replace(
         case,
         counts=counts_for(
@@ -224,11 +236,12 @@ def _with_history(
             service=service,
             target_key=key,
             fleet=fleet_of(planned.before),
+            ahead=[each.key for each in ahead],
         ),
-        same_action_in_6h=same.filter(intent_at__gt=now - SIX_HOURS).count(),
-        cooling_down=same.filter(intent_at__gt=now - cooldown).exists(),
+        same_action_in_6h=same.filter(intent_at__gt=now - SIX_HOURS).count() + again,
+        cooling_down=again > 0 or same.filter(intent_at__gt=now - cooldown).exists(),
         unknown_on_target=unknown.filter(target_key=key).exists(),
-        unknown_nearby=unknown.exclude(target_key=key).filter(plan__service_name__in=near).exists(),
+        unknown_nearby=near.exists(),
         deviated_last_day=on_target.filter(
             state__in=HARM, intent_at__gt=now - timedelta(days=1)
         ).exists(),

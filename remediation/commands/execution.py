@@ -126,7 +126,7 @@ def facts_of(execution: Execution, now: datetime) -> Facts:
         # An undo belongs to what was approved under the policy of its time.
         hash_matches=same_plan and (is_undo or policy.version == plan.policy_version),
         is_expired=_is_expired(execution, now),
-        is_stopped=bool(stops.stopped(plan)),
+        is_stopped=bool(stops.stopped(execution)),
         is_wanted=_is_wanted(execution, plan),
         lease_is_over=execution.lease_until is not None and execution.lease_until <= now,
         quarantine_is_over=(

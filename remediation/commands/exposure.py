@@ -38,7 +38,9 @@ def exposure_of(
     request = planned.request
     service = Service.objects.filter(workspace=incident.workspace, name=request.service).first()
     runs = history(incident.workspace).filter(
-        plan__action=request.action, plan__service_name=request.service, state__in=_ENDED
+        target__step__action=request.action,
+        target__step__service_name=request.service,
+        state__in=_ENDED,
     )
     return Exposure(
         reversibility=planned.reversibility,

@@ -1,10 +1,11 @@
 """What has been done and is going on, counted against the limits of a policy.
 
-An action counts once it may have reached production, however many targets it fans out to. Undoing
-is counted for and against nothing: what was done must always be possible to take back.
+Every target of every step counts by itself, once it may have reached production: neither a second
+step nor a fan-out slips under a limit. Undoing is counted for and against nothing: what was done
+must always be possible to take back.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -18,7 +19,7 @@ from remediation.decision import limits as limiting
 from remediation.decision.limits import Counts
 from remediation.decision.rules import Rules, rules_of
 from remediation.execution.protocol import Facts
-from remediation.models import Execution, Plan, Policy
+from remediation.models import Execution, Policy, Step
 from remediation.types import HOLDS_TARGET, ExecutionState, Mode
 
 _WITHOUT_EFFECT = (ExecutionState.FAILED, ExecutionState.STALE, ExecutionState.CANCELLED)
@@ -66,6 +67,11 @@ def in_flight(workspace: Workspace) -> QuerySet[Execution]:
     )
 
 
+def of_services(found: QuerySet[Execution], services: Collection[str]) -> QuerySet[Execution]:
+    """Those whose own step acts on one of the services, whatever step of its plan that is."""
+    return found.filter(target__step__service_name__in=services)
+
+
 def neighbourhood(workspace: Workspace, service: str) -> set[str]:
     """The service itself, those it calls and those that call it."""
     edges = ServiceDependency.objects.visible().filter(
@@ -82,28 +88,28 @@ def counts_for(
     service: str,
     target_key: str,
     fleet: int = 0,
-    but: Plan | None = None,
+    step: Step | None = None,
+    ahead: Sequence[str] = (),
 ) -> Counts:
-    """What counts for one action, without the plan `but`: it is the one that is judged."""
+    """What counts for one target.
+
+    Its own `step` does not stand in its way nearby: how many of a step may be in flight at once is
+    the ramp's, within the share of the fleet. `ahead` are the keys of the targets that the plan
+    acts on before this one, while it is only a proposal: they count as done.
+    """
     now = clock.now()
     done, flying = history(workspace), in_flight(workspace)
-    everywhere = history()
-    if but is not None:
-        done, everywhere = done.exclude(plan=but), everywhere.exclude(plan=but)
-    near = neighbourhood(workspace, service)
-    elsewhere = flying.exclude(plan=but) if but is not None else flying
+    on_target = done.filter(target_key=target_key, intent_at__gt=now - SIX_HOURS)
+    elsewhere = flying.exclude(target__step=step) if step is not None else flying
+    last_hour = history().filter(intent_at__gt=now - timedelta(hours=1))
     return Counts(
-        on_incident=_actions(done.filter(plan__incident_id=incident_id)),
-        on_target=done.filter(target_key=target_key, intent_at__gt=now - SIX_HOURS).count(),
-        nearby=_actions(elsewhere.filter(plan__service_name__in=near)),
-        of_fleet=flying.filter(plan__service_name=service).count(),
+        on_incident=done.filter(plan__incident_id=incident_id).count() + len(ahead),
+        on_target=on_target.count() + ahead.count(target_key),
+        nearby=of_services(elsewhere, neighbourhood(workspace, service)).count(),
+        of_fleet=of_services(flying, [service]).count(),
         fleet=fleet,
-        last_hour=_actions(everywhere.filter(intent_at__gt=now - timedelta(hours=1))),
+        last_hour=last_hour.count() + len(ahead),
     )
-
-
-def _actions(found: QuerySet[Execution]) -> int:
-    return found.order_by().values("plan").distinct().count()
 
 
 def fleet_of(before: Mapping[str, Any]) -> int:
@@ -127,16 +133,18 @@ def limits_hold(execution: Execution) -> Held | None:
     """Whether a limit keeps this execution from being claimed now. Nothing holds an undo."""
     if execution.kind == Execution.Kind.UNDO:
         return None
-    plan = execution.plan
+    incident, target = execution.plan.incident, execution.target
+    if target is None:
+        return Held("it names no target", passes=False)
     counts = counts_for(
-        workspace=plan.incident.workspace,
-        incident_id=plan.incident_id,
-        service=plan.service_name,
+        workspace=incident.workspace,
+        incident_id=incident.pk,
+        service=target.step.service_name,
         target_key=execution.target_key,
-        fleet=fleet_of(plan.before),
-        but=plan,
+        fleet=fleet_of(target.before),
+        step=target.step,
     )
-    policy = Policy.objects.get(workspace=plan.incident.workspace)
+    policy = Policy.objects.get(workspace=incident.workspace)
     found = limiting.reached(rules_of_policy(policy).limits, counts)
     if not found:
         return None

@@ -22,7 +22,7 @@ from remediation.commands.prediction import stored_of
 from remediation.commands.readings import Points, points_of
 from remediation.execution.marks import Course, Line, Mark
 from remediation.models import Execution
-from remediation.types import ActionRequest, ExecutionState, Mode, Prediction
+from remediation.types import ExecutionState, Mode, Prediction
 
 WATCHED_FOR = timedelta(hours=24)
 EVERY = timedelta(seconds=25)  # a little under three sweeps
@@ -58,7 +58,7 @@ def _watched() -> QuerySet[Execution]:
             kind=Execution.Kind.APPLY,
             watch_next_at__isnull=False,
         )
-        .select_related("plan__incident__workspace", "plan__incident__service")
+        .select_related("plan__incident__workspace", "plan__incident__service", "target__step")
         .order_by("watch_next_at")
     )
 
@@ -111,7 +111,7 @@ def _recurred(execution: Execution, prediction: Prediction, now: datetime) -> No
     if changed != 1:
         return
     held = span((now - (execution.finished_at or now)).total_seconds())
-    title = execution.plan.title
+    title = execution.target or execution.plan
     reason = f"{prediction.signal} of {prediction.service} is back: “{title}” held for {held}"
     audit.record(
         "execution.recurred",
@@ -170,17 +170,16 @@ def _open_for_it(
 
 def _withdrawn(execution: Execution, now: datetime) -> bool:
     """Whether a person has since had AIRRA take back what this one did; then the watch is over."""
-    undo = execution.plan.undo
+    undo = execution.target.undo if execution.target else None
     if undo is None:
         return False
-    inverse = ActionRequest(**undo)
     taken_back = Execution.objects.filter(
         target_key=execution.target_key,
         mode=Mode.LIVE,
         kind=Execution.Kind.APPLY,
         plan__requested_by__isnull=False,
-        plan__action=inverse.action,
-        plan__params=dict(inverse.params),
+        target__step__action=undo["action"],
+        target__step__params=undo["params"],
         effect_at__gt=execution.finished_at,
     ).order_by("effect_at")
     at = taken_back.values_list("effect_at", flat=True).first()

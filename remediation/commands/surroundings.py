@@ -187,7 +187,7 @@ def _acted_upon(incident: Incident) -> set[str]:
     rows = Execution.objects.filter(
         plan__incident__workspace=incident.workspace, mode=Mode.LIVE, intent_at__gte=since
     )
-    return set(rows.values_list("plan__service_name", flat=True))
+    return set(rows.values_list("target__step__service_name", flat=True))
 
 
 def figure(value: float) -> float:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 class Limits:
     """The most that is allowed. Lowering one tightens; each must be within its bounds."""
 
-    per_incident: int = 3  # actions for one incident, ever
+    per_incident: int = 3  # actions for one incident, ever; each target of each step is one
     per_target: int = 2  # actions on one target within six hours
     nearby: int = 1  # at once on a service and those it calls or is called by
     fleet_share: float = 0.25  # of the replicas of one service at once; one in any case
@@ -31,7 +31,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
 
 @dataclass(frozen=True)
 class Counts:
-    """What has been done or is going on, without the action that is judged."""
+    """What has been done or is going on, target by target, without the one that is judged."""
 
     on_incident: int = 0
     on_target: int = 0  # within six hours

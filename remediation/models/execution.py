@@ -87,6 +87,10 @@ class Execution(models.Model):
                 | Q(kind="undo", undo_of__isnull=False),
                 name="undo_names_what_it_undoes",
             ),
+            models.CheckConstraint(
+                condition=~Q(mode="live") | Q(target__isnull=False),
+                name="live_execution_names_its_target",
+            ),
         ]
 
     def __str__(self) -> str:

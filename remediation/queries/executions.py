@@ -38,8 +38,8 @@ def record_of(workspace: Workspace, *, action: str, service: str, limit: int = 2
     runs = list(
         Execution.objects.filter(
             plan__incident__workspace=workspace,
-            plan__action=action,
-            plan__service_name=service,
+            target__step__action=action,
+            target__step__service_name=service,
             mode=Mode.LIVE,
             kind=Execution.Kind.APPLY,
         )

@@ -1,6 +1,6 @@
 """Every step and target of a plan, for whoever has to say yes to all of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -14,6 +14,9 @@ class StepRow:
 
     position: int
     title: str
+    action: str
+    action_version: int
+    service: str
     prediction: Prediction | None
     targets: Sequence[StepTarget]
 
@@ -25,10 +28,34 @@ def steps_of(plan: Plan) -> list[StepRow]:
     for step, own in groupby(found.order_by("step__position", "ordinal"), lambda each: each.step):
         told = step.prediction
         aim = Prediction.from_json(told) if told.get("query") else None
-        rows.append(StepRow(step.position, step.title, aim, list(own)))
+        rows.append(
+            StepRow(
+                position=step.position,
+                title=step.title,
+                action=step.action,
+                action_version=step.action_version,
+                service=step.service_name,
+                prediction=aim,
+                targets=list(own),
+            )
+        )
     return rows
 
 
-def bound_versions(plan: Plan) -> str:
-    """The targets with their versions, as the hash binds them."""
-    return ", ".join(f"{t.target_id} {t.target_version}" for s in steps_of(plan) for t in s.targets)
+def bound(steps: Sequence[StepRow]) -> list[tuple[str, str]]:
+    """What the hash binds of every step and no diff shows: its name, and all of it in words."""
+    targets = [target for step in steps for target in step.targets]
+    return [
+        ("Targets and their versions", _row(f"{t.target_id} {t.target_version}" for t in targets)),
+        ("Version of the action", _row(str(step.action_version) for step in steps)),
+        ("Way back", _row(str(t.reversibility) for t in targets)),
+        ("Prediction", _row(_aim(step.prediction) for step in steps)),
+    ]
+
+
+def _row(words: Iterable[str]) -> str:
+    return ", ".join(words)
+
+
+def _aim(said: Prediction | None) -> str:
+    return f"{said.signal} {said.direction} {said.threshold}" if said else "none"

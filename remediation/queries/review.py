@@ -14,7 +14,7 @@ from remediation.models import Approval, Plan, Vote
 from remediation.queries import stops
 from remediation.queries.executions import Record, record_of
 from remediation.queries.plan import DiffLine, PlanPanel, panel_of, plan_diff, risk_factors
-from remediation.queries.plan_steps import StepRow, bound_versions, steps_of
+from remediation.queries.plan_steps import StepRow, bound, steps_of
 from remediation.queries.say import name_of
 
 _BLAST = "blast"
@@ -59,7 +59,7 @@ class Review:
     approval: Approval
     panel: PlanPanel
     standing: Standing
-    record: Record
+    records: Sequence[tuple[str, Record]]
     evidence: HypothesisRow | None
     votes: Sequence[Vote]
     earlier: Sequence[Approval]
@@ -93,18 +93,28 @@ class Review:
 def review(approval: Approval) -> Review:
     plan = approval.plan
     panel = panel_of(approval)
+    steps = steps_of(plan)
     votes = approval.votes.select_related("by", "voice")
     return Review(
         approval=approval,
         panel=panel,
         standing=standing_of(panel, approval),
-        record=record_of(plan.incident.workspace, action=plan.action, service=plan.service_name),
+        records=_records(plan, steps),
         evidence=row_of(plan.hypothesis) if plan.hypothesis else None,
         votes=list(votes),
         earlier=_earlier(plan.incident, approval),
-        steps=steps_of(plan),
+        steps=steps,
         factors=risk_factors(plan),
     )
+
+
+def _records(plan: Plan, steps: Sequence[StepRow]) -> list[tuple[str, Record]]:
+    """What came of each step's action before, each distinct one once, by the step's title."""
+    distinct = {(step.action, step.service): step.title for step in reversed(steps)}
+    return [
+        (title, record_of(plan.incident.workspace, action=action, service=service))
+        for (action, service), title in reversed(distinct.items())
+    ]
 
 
 def tag_of(panel: PlanPanel, standing: Standing) -> str:
@@ -144,7 +154,7 @@ def standing_of(panel: PlanPanel, approval: Approval) -> Standing:
 
 
 def _pending(approval: Approval) -> Standing:
-    killed = stops.killed(approval.plan)
+    killed = stops.killed(stops.places_of(approval.plan))
     if killed:
         text = f"The kill switch is on: nothing can be approved, and nothing runs ({killed})."
         return Standing("killed", "tone-red", "octagon-alert", text)
@@ -183,19 +193,15 @@ def _successor(approval: Approval) -> Approval | None:
 
 def _changes(old: Plan, new: Plan) -> list[Change]:
     """What the hash binds and the two diffs do not show."""
-    pairs = (
-        ("Action", old.title, new.title),
-        ("Targets and their versions", bound_versions(old), bound_versions(new)),
-        ("Version of the action", str(old.action_version), str(new.action_version)),
-        ("Version of the policy", str(old.policy_version), str(new.policy_version)),
-        ("Risk", old.risk_band, new.risk_band),
-        ("People", old.decision, new.decision),
-        ("Way back", old.reversibility, new.reversibility),
-        ("Prediction", _aim(old), _aim(new)),
-    )
-    return [Change(*pair) for pair in pairs if pair[1] != pair[2]]
+    now = dict(_told(new))
+    return [Change(name, was, now[name]) for name, was in _told(old) if was != now[name]]
 
 
-def _aim(plan: Plan) -> str:
-    said = plan.prediction
-    return f"{said.get('signal', '')} {said.get('direction', '')} {said.get('threshold', '')}"
+def _told(plan: Plan) -> list[tuple[str, str]]:
+    return [
+        ("Action", plan.title),
+        ("Version of the policy", str(plan.policy_version)),
+        ("Risk", plan.risk_band),
+        ("People", plan.decision),
+        *bound(steps_of(plan)),
+    ]

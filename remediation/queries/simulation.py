@@ -17,6 +17,7 @@ from incidents.models import Workspace
 from remediation.decision.policy import Case, decide
 from remediation.decision.rules import Rules, is_tighter
 from remediation.models import Approval, Execution, Plan, PolicyRuling
+from remediation.queries.executions import is_lasting
 from remediation.types import Decision, ExecutionState, Mode
 
 MOST = 5_000
@@ -124,9 +125,8 @@ def _row(ruling: PolicyRuling, rules: Rules, confirmed: dict[object, set[object]
     executions = list(plan.executions.all()) if plan else []
     execution = executions[0] if executions else None
     cause, was_wrong = _cause(ruling, confirmed.get(ruling.incident_id, set()))
-    harmed = execution is not None and execution.state in _HARM
-    helped = execution is not None and execution.state == ExecutionState.SUCCEEDED
-    lasted = helped and execution is not None and execution.recurred_at is None
+    harmed = any(each.state in _HARM for each in executions)
+    lasted = bool(executions) and all(map(is_lasting, executions))
     return Row(
         at=ruling.at,
         incident=ruling.incident.key,
@@ -137,7 +137,7 @@ def _row(ruling: PolicyRuling, rules: Rules, confirmed: dict[object, set[object]
         would=would.decision,
         why="; ".join(would.reasons),
         done=_done(plan, execution),
-        ended=_ended(execution),
+        ended=_ended(executions),
         cause=cause,
         is_bad=harmed or (execution is not None and was_wrong),
         is_good=lasted and not was_wrong,
@@ -155,12 +155,14 @@ def _done(plan: Plan | None, execution: Execution | None) -> str:
     return f"{approval.state}{by}" if execution is None else f"approved{by}, carried out"
 
 
-def _ended(execution: Execution | None) -> str:
-    if execution is None:
+def _ended(executions: Sequence[Execution]) -> str:
+    """How the worst of its steps ended, else the newest."""
+    if not executions:
         return "nothing was done"
-    if execution.recurred_at is not None:
+    if any(each.recurred_at is not None for each in executions):
         return "helped, and came back"
-    words = execution.verdict or execution.state
+    told = next((each for each in executions if each.state in _HARM), executions[0])
+    words = told.verdict or told.state
     return str(words).replace("_", " ")
 
 

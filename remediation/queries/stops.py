@@ -17,13 +17,24 @@ from airra.lib import clock
 from incidents.models import Service, Workspace
 from incidents.queries.access import AnyUser, workspaces_of
 from remediation.decision.freeze import Window, why_frozen
-from remediation.models import ActionEndpoint, FreezeWindow, KillSwitch, Plan
+from remediation.models import ActionEndpoint, Execution, FreezeWindow, KillSwitch, Plan, Step
 from remediation.models.stops import KillSwitchQuerySet
 from remediation.queries.catalogue import environment_of
 from remediation.types import ExecutorKind
 
 _FILE_READ = 300  # bytes of the file that are taken as its reason
 Scope = KillSwitch.Scope
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something is acted on, as stops know it; an environment nobody knows is empty."""
+
+    workspace_id: UUID
+    environment: str
+    service: str
+    kind: str
+    endpoint_id: UUID
 
 
 @dataclass(frozen=True)
@@ -55,50 +66,69 @@ def file_reason() -> str:
     return " ".join(said.split()) or "the kill file is there, without a reason"
 
 
-def why_killed(*, workspace_id: UUID, environment: str, kind: str, endpoint_id: UUID) -> str:
-    """Who stopped such a target and why; empty when nobody did."""
-    return file_reason() or _said(
-        KillSwitch.objects.stopping(
-            workspace=workspace_id, environment=environment, kind=kind, endpoint=endpoint_id
+def places_of(plan: Plan) -> list[Place]:
+    """Where the plan acts, each of its steps: none is to begin what may not be finished."""
+    found = [
+        _place(plan.incident.workspace, step) for step in plan.steps.select_related("endpoint")
+    ]
+    return found or [_place(plan.incident.workspace, plan)]
+
+
+def places_for(execution: Execution) -> list[Place]:
+    """What may keep this execution back: all of its plan; for an undo only its own place.
+
+    What was done must be possible to take back, whatever is stopped elsewhere.
+    """
+    if execution.kind == Execution.Kind.UNDO and execution.target is not None:
+        return [_place(execution.plan.incident.workspace, execution.target.step)]
+    return places_of(execution.plan)
+
+
+def _place(workspace: Workspace, acting: Step | Plan) -> Place:
+    environment = environment_of(workspace, acting.service_name)
+    endpoint = acting.endpoint
+    return Place(workspace.pk, environment, acting.service_name, endpoint.kind, endpoint.pk)
+
+
+def switches_on(places: Collection[Place]) -> KillSwitchQuerySet:
+    """The switches that hold any of the places."""
+    found = KillSwitch.objects.none()
+    for place in places:
+        found |= KillSwitch.objects.stopping(
+            workspace=place.workspace_id,
+            environment=place.environment,
+            kind=place.kind,
+            endpoint=place.endpoint_id,
         )
-    )
+    return found
 
 
-def switches_on(plan: Plan) -> KillSwitchQuerySet:
-    """The switches that hold this plan."""
-    return KillSwitch.objects.stopping(
-        workspace=plan.incident.workspace_id,
-        environment=environment_of(plan.incident.workspace, plan.service_name),
-        kind=plan.endpoint.kind,
-        endpoint=plan.endpoint_id,
-    )
+def killed(places: Collection[Place]) -> str:
+    """Why the kill switch, or its file, holds any of them; empty when nothing does."""
+    switches = switches_on(places)[:3]
+    return file_reason() or "; ".join(f"{switch.actor}: {switch.reason}" for switch in switches)
 
 
-def killed(plan: Plan) -> str:
-    """Why the kill switch, or its file, holds this plan; empty when it does not."""
-    return file_reason() or _said(switches_on(plan))
+def frozen(places: Collection[Place], now: datetime) -> str:
+    """The reasons of the freeze windows that any of them falls into now; empty when none does."""
+    said = [
+        why_frozen(
+            windows_of(place.workspace_id),
+            now,
+            environment=place.environment,
+            service=place.service,
+        )
+        for place in places
+    ]
+    return "; ".join(dict.fromkeys(filter(None, said)))
 
 
-def _said(switches: KillSwitchQuerySet) -> str:
-    return "; ".join(f"{switch.actor}: {switch.reason}" for switch in switches[:3])
-
-
-def frozen(plan: Plan, now: datetime) -> str:
-    """The reason of the freeze window that this plan falls into now; empty when none is open."""
-    place = plan.incident.workspace_id
-    return why_frozen(
-        windows_of(place),
-        now,
-        environment=environment_of(plan.incident.workspace, plan.service_name),
-        service=plan.service_name,
-    )
-
-
-def stopped(plan: Plan) -> str:
-    """Why nothing may be sent for this plan at this moment, in words; empty when it may."""
-    if said := killed(plan):
+def stopped(execution: Execution) -> str:
+    """Why nothing may be sent for it at this moment, in words; empty when it may."""
+    places = places_for(execution)
+    if said := killed(places):
         return f"the kill switch is on ({said})"
-    if said := frozen(plan, clock.now()):
+    if said := frozen(places, clock.now()):
         return f"a freeze window is open ({said})"
     return ""
 

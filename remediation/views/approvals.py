@@ -85,7 +85,6 @@ def _context(request: HttpRequest, found: Review) -> dict[str, Any]:
         "is_proved": factor_of(request) is Factor.STEP_UP,
         "asked_by": plans.asked_by(approval),
         "factors": found.factors,
-        "record": found.record,
         "seen": seen_now(approval, request.user),
         "tag": found.tag,
     }

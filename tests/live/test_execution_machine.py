@@ -54,7 +54,7 @@ DEFECTS = [
     Defect(
         "last look left out",
         _ACTING,
-        "    stopped = stops.stopped(execution.plan)\n    return f",
+        "    stopped = stops.stopped(execution)\n    return f",
         "    stopped = False\n    return f",
     ),
 ]

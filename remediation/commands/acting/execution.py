@@ -147,7 +147,7 @@ def _claimable(execution: Execution) -> QuerySet[Execution]:
     if execution.kind == Execution.Kind.APPLY:
         plans = plans.filter(incident__workspace__policy__version=F("policy_version"))
     return Execution.objects.filter(
-        ~Exists(stops.switches_on(execution.plan)),
+        ~Exists(stops.switches_on(stops.places_for(execution))),
         pk=execution.pk,
         state=_S.APPROVED,
         mode=Mode.LIVE,
@@ -171,7 +171,7 @@ def _attempt_of(execution: Execution) -> Attempt:
 
 def _refuse(execution: Execution, to: ExecutionState, facts: Facts, held: Held | None) -> None:
     """A claim that ends the execution, with the rule that said so."""
-    stopped = stops.stopped(execution.plan) or (held.reason if held else "")
+    stopped = stops.stopped(execution) or (held.reason if held else "")
     rules = (
         (not facts.is_wanted, "nobody waits for it any more"),
         (facts.is_stopped, stopped),
@@ -227,7 +227,7 @@ def _version_by_plan(execution: Execution) -> str:
 
 def _why_not_send(execution: Execution) -> str:
     """The last look before the effect; the executor itself looks at the lease."""
-    stopped = stops.stopped(execution.plan)
+    stopped = stops.stopped(execution)
     return f"before anything was sent: {stopped}" if stopped else ""
 
 

@@ -10,7 +10,15 @@ from analysis.models import Hypothesis
 from incidents.models import Incident
 from remediation.commands import prediction as predictions
 from remediation.commands.acting.endpoint import executor_of
-from remediation.commands.assessment import Assessment, Known, assess, keep, policy_of
+from remediation.commands.assessment import (
+    Ahead,
+    Assessment,
+    Known,
+    assess,
+    keep,
+    policy_of,
+    target_key,
+)
 from remediation.commands.proposal import Aim, Proposal, checked_request
 from remediation.commands.refusal import Refused
 from remediation.decision.catalog import Limit, spec_of, title_of, turned_round
@@ -35,19 +43,22 @@ def propose(
         raise Refused("steps", f"a plan has 1 to {MAX_STEPS} steps, not {len(aims)}")
     confirmed = Hypothesis.Verdict.CONFIRMED
     is_confirmed = hypothesis is not None and hypothesis.verdict == confirmed
+    known = Known(is_confirmed=is_confirmed, is_asked_for=requested_by is not None)
     judge = partial(
-        _judged,
-        incident=incident,
-        policy=policy_of(incident.workspace),
-        hypothesis=hypothesis,
-        known=Known(is_confirmed=is_confirmed, is_asked_for=requested_by is not None),
+        _judged, incident=incident, policy=policy_of(incident.workspace), hypothesis=hypothesis
     )
-    steps, assessments, clamps = [], [], []
+    steps: list[PlannedStep] = []
+    assessments: list[Assessment] = []
+    clamps: list[str] = []
     for aim in aims:
         request = checked_request(aim.request, incident=incident)
         step = _dry_run(replace(aim, request=request), incident=incident, hypothesis=hypothesis)
         steps.append(step)
-        assessments += [judge(target, aim.endpoint) for target in step.targets]
+        for target in step.targets:
+            here = replace(known, targets=len(step.targets))
+            assessments.append(judge(target, aim.endpoint, known=here))
+            ahead = Ahead(target_key(aim.endpoint.pk, target.target_id), target)
+            known = replace(known, ahead=(*known.ahead, ahead))
         clamps += [clamp.sentence() for clamp in request.clamped]
     return Proposal(
         incident=incident,

@@ -10,7 +10,7 @@ from incidents.models import Incident, Service, ServiceDependency, Workspace
 from remediation.commands.acting import plan as plans
 from remediation.commands.limits import counts_for, fleet_of, limits_hold
 from remediation.commands.plan import request_action
-from remediation.models import Approval, Execution, Plan, PolicyRuling
+from remediation.models import Approval, Execution, Plan, PolicyRuling, StepTarget
 from remediation.types import ExecutionState
 from tests.factories import remediation as make
 from tests.integration.remediation.conftest import World
@@ -124,10 +124,9 @@ def test_no_more_than_a_share_of_a_fleet_at_once(world: World) -> None:
             target_key=f"x:payments-{i}",
         )
     world.policy(max_actions_nearby=5, max_fleet_share=0.25)
-    execution = world.fresh(execution)
     for replicas, is_held in ((11, True), (12, False)):
-        execution.plan.before = {"replicas": replicas}
-        assert (limits_hold(execution) is not None) is is_held
+        StepTarget.objects.filter(step__plan=execution.plan).update(before={"replicas": replicas})
+        assert (limits_hold(world.fresh(execution)) is not None) is is_held
 
 
 def test_nothing_holds_an_undo(world: World) -> None:
@@ -140,8 +139,10 @@ def test_nothing_holds_an_undo(world: World) -> None:
     assert world.run(execution.undone_by).state == S.SUCCEEDED
 
 
-def test_the_action_that_is_judged_does_not_count_itself(world: World) -> None:
+def test_a_step_does_not_stand_in_its_own_way_and_counts_all_the_same(world: World) -> None:
+    """Its targets in flight are the ramp's, within the share of the fleet."""
     execution = world.run(world.approved())
+    assert execution.target is not None
     known: dict[str, Any] = {
         "workspace": world.workspace,
         "incident_id": world.incident.pk,
@@ -150,8 +151,9 @@ def test_the_action_that_is_judged_does_not_count_itself(world: World) -> None:
     }
     one = counts_for(**known)
     assert (one.on_incident, one.on_target, one.nearby, one.of_fleet, one.last_hour) == (1,) * 5
-    none = counts_for(**known, but=execution.plan)
-    assert (none.on_incident, none.on_target, none.nearby, none.last_hour) == (0,) * 4
+    own = counts_for(**known, step=execution.target.step)
+    assert (own.on_incident, own.on_target, own.of_fleet, own.last_hour) == (1,) * 4
+    assert own.nearby == 0
 
 
 @pytest.mark.parametrize(

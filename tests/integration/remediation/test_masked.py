@@ -6,7 +6,7 @@ from typing import Any
 from airra.lib import clock
 from incidents.lifecycle import State
 from remediation.commands.acting import plan as planning
-from remediation.models import Execution, Plan
+from remediation.models import Execution, Plan, StepTarget
 from remediation.types import ExecutionState, Mode
 from tests.integration.remediation.conftest import World
 
@@ -18,7 +18,8 @@ def done_before(world: World, plan: Plan, *, minutes_ago: float, **fields: Any) 
     values = {"state": ExecutionState.SUCCEEDED, "verdict": "match", "effect_at": at, **fields}
     return Execution.objects.create(
         plan=plan, approval=plan.approvals.all()[0], mode=Mode.LIVE, plan_hash=plan.plan_hash,
-        target_key=target, idempotency_key=f"before-{minutes_ago}", intent_at=at, **values,
+        target_key=target, idempotency_key=f"before-{minutes_ago}", intent_at=at,
+        target=StepTarget.objects.get(step__plan=plan), **values,
     )  # fmt: skip
 
 
@@ -45,7 +46,8 @@ def test_a_third_restart_for_the_same_leak_is_refused(world: World) -> None:
 def test_replicas_that_only_grow_are_refused(world: World) -> None:
     cause = {"mechanism": "traffic", "signal": "traffic", "statement": "too much traffic"}
     plan = world.planned(**cause)
-    Plan.objects.filter(pk=plan.pk).update(before={"replicas": 1}, after={"replicas": 2})
+    grown = {"before": {"replicas": 1}, "after": {"replicas": 2}}
+    StepTarget.objects.filter(step__plan=plan).update(**grown)
     done_before(world, plan, minutes_ago=300)
     done_before(world, plan, minutes_ago=200)
     told = third(world, **cause)

@@ -11,9 +11,10 @@ from incidents.lifecycle import State
 from incidents.models import AuditEvent, Incident, Workspace
 from remediation.commands import recurrence
 from remediation.commands.sweep import sweep
-from remediation.models import Execution, Plan
+from remediation.models import Execution, Plan, StepTarget
 from remediation.queries.executions import is_lasting, lasting, record_of
 from remediation.types import ExecutionState
+from tests.factories import remediation as make
 from tests.integration.remediation.conftest import METRIC, World
 
 
@@ -128,13 +129,13 @@ def test_what_a_person_has_taken_back_is_no_success(world: World) -> None:
     execution = world.watch(execution, times=4)
     undo = execution.plan.undo
     assert undo is not None
-    back = Plan.objects.get(pk=execution.plan_id)
-    back.pk, back._state.adding = None, True
-    back.params, back.requested_by, back.state = undo["params"], world.ana, Plan.State.DONE
-    back.id = Plan._meta.get_field("id").get_default()
-    back.save(force_insert=True)
+    back = make.plan(
+        world.incident, endpoint=world.endpoint, action=undo["action"], params=undo["params"],
+        requested_by=world.ana, state=Plan.State.DONE,
+    )  # fmt: skip
     later = Execution.objects.get(pk=execution.pk)
     later.pk, later.plan, later.idempotency_key = back.pk, back, "by hand"
+    later.target = StepTarget.objects.get(step__plan=back)
     later.effect_at = clock.now() + timedelta(seconds=20)
     later.watch_next_at = None
     later._state.adding = True

@@ -251,6 +251,9 @@ def test_a_fleet_is_acted_on_canary_first_and_stops_at_harm(
 
     resolving(monkeypatch, *names)
     monkeypatch.setattr(WebhookExecutor, "plan", plan_of)
+    with pytest.raises(Refused, match="the incident has used up its actions"):
+        asked(world, SCALE)
+    world.policy(max_actions_per_incident=8, max_actions_per_hour=8)
     plan = asked(world, SCALE)
     assert plan.title == "Scale payments to 4 replicas on 8 targets"
     canary = world.approved(plan)

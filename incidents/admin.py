@@ -16,6 +16,7 @@ from django.db.models import DateTimeField, ForeignKey, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from incidents.commands import access, audit
+from incidents.commands import integration as integrations
 from incidents.models import (
     ApiToken,
     AuditEvent,
@@ -212,7 +213,7 @@ class IntegrationAdmin(Administered):
         if change:
             super().save_model(request, obj, form, change)
             return
-        made, token = access.create_integration(
+        made, token = integrations.create_integration(
             workspace=obj.workspace, name=obj.name, kind=obj.kind, by=person(request)
         )
         chosen = ("mapping", "topics", "rate_per_min", "max_body_kib", "heartbeat_min", "is_active")
@@ -220,7 +221,8 @@ class IntegrationAdmin(Administered):
             setattr(made, name, getattr(obj, name))
         made.save(update_fields=chosen)
         _become(obj, made)
-        _show_once(request, f"Token of {made.name}", token)
+        if token:
+            _show_once(request, f"Secret of {made.name}", token)
 
 
 @admin.register(ApiToken, site=site)

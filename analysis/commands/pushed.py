@@ -12,7 +12,7 @@ from django.db.models import F
 from airra.lib import clock, metrics
 from analysis.models import Connector, Feed, PushedLine, PushedSpan
 from analysis.types import LogLine, Span
-from incidents.commands.access import create_integration
+from incidents.commands.integration import create_integration
 from incidents.models import Integration
 
 _SLACK = 1.1  # of the most rows kept: what may come between two sweeps

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from airra.lib import clock
 from incidents.commands import audit
-from incidents.models import ApiToken, Integration, IntegrationSecret, Membership, Workspace
+from incidents.models import ApiToken, Membership, Workspace
 from incidents.permissions import Permission, Role
 from incidents.queries.access import require
 
@@ -59,25 +59,6 @@ def revoke_token(*, token: ApiToken, by: User) -> None:
     token.revoked_at = clock.now()
     token.save(update_fields=["revoked_at"])
     audit.record("token.revoked", target=token, by=by)
-
-
-@transaction.atomic
-def create_integration(
-    *, workspace: Workspace, name: str, kind: str, by: User | None, token: str = ""
-) -> tuple[Integration, str]:
-    """A sender with its own token, returned once. `token` lets a set-up script choose it."""
-    if by is not None:
-        require(by, Permission.ADMINISTER, workspace)
-    secret = Secret(token, digest_of(token), token[:12]) if token else new_secret("in")
-    integration = Integration.objects.create(workspace=workspace, name=name, kind=kind)
-    IntegrationSecret.objects.create(
-        integration=integration,
-        use=IntegrationSecret.Use.TOKEN,
-        digest=secret.digest,
-        prefix=secret.prefix,
-    )
-    audit.record("integration.created", target=integration, by=by)
-    return integration, secret.text
 
 
 @transaction.atomic

@@ -8,6 +8,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
@@ -15,10 +16,12 @@ from airra.lib import clock, heartbeat, metrics
 from airra.lib.db import Conflict, compare_and_set
 from airra.lib.jobs import Job, enqueue
 from incidents.commands import alert as alerts
-from incidents.commands import timeline
+from incidents.commands import audit, timeline
 from incidents.ingest.alerts import Batch, Malformed, Message
 from incidents.ingest.reading import read
 from incidents.models import Delivery, Incident, Integration, TimelineEvent, Workspace
+from incidents.permissions import Permission
+from incidents.queries.access import require
 
 _LOST_AFTER = timedelta(seconds=5)
 
@@ -52,6 +55,54 @@ def receive(
     if delivery.state == Delivery.State.STORED:
         enqueue(Job.PROCESS_DELIVERY, delivery_id=str(delivery.pk))
     return Receipt(delivery, is_repeat=not is_new)
+
+
+class CannotReplay(Exception):
+    """This delivery cannot be read again; the message says why."""
+
+
+def replay(*, delivery: Delivery, by: User) -> Receipt:
+    """Read a refused or failed delivery again, with the mapping of today. Raises `CannotReplay`."""
+    require(by, Permission.RESPOND, delivery.integration.workspace)
+    if delivery.state not in {Delivery.State.REFUSED, Delivery.State.FAILED}:
+        msg = f"it is {delivery.get_state_display().lower()}: there is nothing to read again"
+        raise CannotReplay(msg)
+    with transaction.atomic():
+        compare_and_set(
+            delivery,
+            "state",
+            expect=delivery.state,
+            to=Delivery.State.STORED,
+            replayed_at=clock.now(),
+            replayed_by=by,
+            error="",
+            error_field="",
+        )
+        audit.record("delivery.replayed", target=delivery, by=by)
+    try:
+        _read(delivery)
+    except Malformed as wrong:
+        _refuse(delivery, wrong)
+        return Receipt(delivery, malformed=wrong)
+    enqueue(Job.PROCESS_DELIVERY, delivery_id=str(delivery.pk))
+    return Receipt(delivery)
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """How many refused deliveries could be read at last, and how many still cannot."""
+
+    read: int
+    refused: int
+
+
+def replay_all_refused(*, integration: Integration, by: User) -> Replayed:
+    """Read every refused delivery of a sender again, the oldest first, at most 500 at a time."""
+    refused = integration.deliveries.filter(state=Delivery.State.REFUSED)
+    oldest = refused.select_related("integration__workspace").order_by("received_at", "id")[:500]
+    receipts = [replay(delivery=delivery, by=by) for delivery in oldest]
+    good = sum(receipt.malformed is None for receipt in receipts)
+    return Replayed(good, len(receipts) - good)
 
 
 def process(*, delivery_id: str) -> None:

@@ -29,7 +29,8 @@ from analysis.models import (
 )
 from incidents.admin import site
 from incidents.commands import audit
-from incidents.commands.access import create_integration, issue_token
+from incidents.commands.access import issue_token
+from incidents.commands.integration import create_integration
 from incidents.models import AuditEvent, Integration, SavedView, ServiceDependency, Workspace
 from incidents.permissions import Role
 from remediation.models import ActionLimit, Approval, KillSwitch, Plan, PlanRequest, Runbook

@@ -11,7 +11,8 @@ from airra import env
 from analysis.commands.presets import install
 from analysis.models import Connector
 from analysis.perception.presets import Survey
-from incidents.commands.access import create_integration, digest_of, give_role
+from incidents.commands.access import digest_of, give_role
+from incidents.commands.integration import create_integration
 from incidents.models import DEFAULT_WORKSPACE, ApiToken, Integration, Service, Workspace
 from incidents.permissions import Role
 from remediation.models import ActionEndpoint, Policy, Runbook

@@ -9,7 +9,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from airra.lib import clock
-from incidents.commands.access import create_integration
+from incidents.commands.integration import create_integration
 from incidents.models import Integration, Workspace
 
 BINARY, JSON = "application/x-protobuf", "application/json"

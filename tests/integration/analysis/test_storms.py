@@ -13,7 +13,7 @@ from analysis.commands.investigation import share
 from analysis.models import Investigation, SharedInvestigation
 from analysis.queries.companions import COOLDOWN
 from incidents.commands import incident as incidents
-from incidents.commands.access import create_integration
+from incidents.commands.integration import create_integration
 from incidents.lifecycle import State
 from incidents.models import Incident, Integration, Workspace
 from incidents.permissions import Role

@@ -12,7 +12,8 @@ import pytest
 from django.db import transaction
 from pytest_django.live_server_helper import LiveServer
 
-from incidents.commands.access import create_integration, issue_token
+from incidents.commands.access import issue_token
+from incidents.commands.integration import create_integration
 from incidents.lifecycle import State
 from incidents.models import Incident, Workspace
 from incidents.permissions import Role

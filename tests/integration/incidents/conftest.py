@@ -12,7 +12,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from airra.lib import clock
 from incidents.commands import delivery as commands
-from incidents.commands.access import create_integration
+from incidents.commands.integration import create_integration
 from incidents.models import Alert, Delivery, Incident, Integration, Workspace
 
 Answer = Any  # Django's test response: an HttpResponse with .json()

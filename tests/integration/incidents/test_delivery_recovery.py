@@ -7,7 +7,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from airra.lib import clock
 from incidents.commands import delivery as commands
-from incidents.commands.access import create_integration
+from incidents.commands.integration import create_integration
 from incidents.models import Alert, Delivery, Incident, Integration, TimelineEvent, Workspace
 from incidents.signals import incident_opened
 from tests.integration.incidents.conftest import Sender, batch, fired

@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from incidents.views import account, audit_log, incident_actions, saved_views, services
+from incidents.views import (
+    account,
+    audit_log,
+    deliveries,
+    incident_actions,
+    integrations,
+    saved_views,
+    services,
+)
 
 urlpatterns = [
     path("incidents/new/", incident_actions.new, name="new"),
@@ -20,6 +28,12 @@ urlpatterns = [
     path("dependencies/<int:edge_id>/hide/", services.hide_edge, name="edge-hide"),
     path("dependencies/<int:edge_id>/show/", services.show_edge, name="edge-show"),
     path("dependencies/<int:edge_id>/unsay/", services.unsay_edge, name="edge-unsay"),
+    path("integrations/", integrations.integrations, name="integrations"),
+    path("integrations/add/", integrations.add, name="integration-add"),
+    path("integrations/<uuid:integration_id>/", integrations.integration, name="integration"),
+    path("deliveries/", deliveries.deliveries, name="deliveries"),
+    path("deliveries/<uuid:delivery_id>/", deliveries.delivery, name="delivery"),
+    path("deliveries/<uuid:delivery_id>/body/", deliveries.body, name="delivery-body"),
     path("audit/", audit_log.audit_log, name="audit"),
     path("audit.csv", audit_log.audit_csv, name="audit-csv"),
     path("account/", account.account, name="account"),

@@ -82,6 +82,8 @@ _TONES = {
     "muted": "tone-amber",
     "snoozed": "tone-amber",
     "failing": "tone-red",
+    "paused": "tone-amber",
+    "waiting": "tone-blue",
 }
 
 

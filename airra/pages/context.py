@@ -21,6 +21,7 @@ SECTIONS = (
     "services",
     "detectors",
     "sources",
+    "integrations",
     "models",
     "evaluation",
     "audit",
@@ -28,6 +29,8 @@ SECTIONS = (
     "stop",
     "policy",
 )
+# Pages that stand under another entry of the rail.
+_WITHIN = {"deliveries": "integrations"}
 
 
 @dataclass
@@ -98,6 +101,7 @@ def shell_of(request: HttpRequest) -> Shell:
 def shell(request: HttpRequest) -> dict[str, Any]:
     theme = request.COOKIES.get("theme", "system")
     place = request.path.split("/")[1].removesuffix(".csv")
+    place = _WITHIN.get(place, place)
     return {
         "section": place if place in SECTIONS else "",
         "shell": SimpleLazyObject(lambda: shell_of(request)),

@@ -31,7 +31,14 @@ from incidents.admin import site
 from incidents.commands import audit
 from incidents.commands.access import issue_token
 from incidents.commands.integration import create_integration
-from incidents.models import AuditEvent, Integration, SavedView, ServiceDependency, Workspace
+from incidents.models import (
+    AuditEvent,
+    Delivery,
+    Integration,
+    SavedView,
+    ServiceDependency,
+    Workspace,
+)
 from incidents.permissions import Role
 from remediation.models import ActionLimit, Approval, KillSwitch, Plan, PlanRequest, Runbook
 from tests.factories import analysis
@@ -161,6 +168,7 @@ def _values(here: Workspace, viewer: User) -> dict[str, object]:
         "switch_id": KillSwitch.objects.create(
             workspace=here, scope="kind", value="docker", reason="not these", actor="ana"
         ).pk,
+        "delivery_id": Delivery.objects.all()[0].pk,
         "integration_id": Integration.objects.all()[0].pk,
     }
 

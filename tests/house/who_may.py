@@ -41,6 +41,13 @@ incidents:edge-show         GET   302 405 405 405 405 405
 incidents:edge-show         POST  302 404 403 403 403 302
 incidents:edge-unsay        GET   302 405 405 405 405 405
 incidents:edge-unsay        POST  302 404 403 403 403 302
+incidents:integrations      GET   302 200 200 200 200 200
+incidents:integration-add   GET   302 200 403 403 403 200
+incidents:integration-add   POST  302 422 403 403 403 422
+incidents:integration       GET   302 404 200 200 200 200
+incidents:deliveries        GET   302 200 200 200 200 200
+incidents:delivery          GET   302 404 200 200 200 200
+incidents:delivery-body     GET   302 404 403 200 200 200
 incidents:audit             GET   302 200 200 200 200 200
 incidents:audit-csv         GET   302 200 200 200 200 200
 incidents:account           GET   302 200 200 200 200 200

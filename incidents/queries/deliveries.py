@@ -1,0 +1,153 @@
+"""Deliveries: what came in, page by page, and one with what it became."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+from django.shortcuts import get_object_or_404
+from django.utils.http import urlencode
+
+from incidents.models import Alert, ChangeEvent, Delivery, Incident, Integration
+from incidents.queries.access import AnyUser, workspaces_of
+
+PAGE_SIZE = 50
+SHOWN_BYTES = 64 * 1024
+SHOWN_ROWS = 100
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True)
+class DeliveryFilters:
+    """What the URL asks for. Unknown values are dropped, so that any URL shows a list."""
+
+    integration: str = ""
+    state: str = ""
+    q: str = ""
+
+    @classmethod
+    def parse(cls, given: Mapping[str, str]) -> "DeliveryFilters":
+        values = {f.name: str(given.get(f.name, "")).strip()[:100] for f in fields(cls)}
+        return cls(
+            integration=values["integration"] if _uuid(values["integration"]) else "",
+            state=values["state"] if values["state"] in Delivery.State.values else "",
+            q=values["q"].replace("\x00", ""),
+        )
+
+    @property
+    def is_narrowed(self) -> bool:
+        return any((self.integration, self.state, self.q))
+
+    def as_query(self, **changed: str) -> str:
+        values = {f.name: getattr(self, f.name) for f in fields(self)} | changed
+        return urlencode({name: value for name, value in values.items() if value})
+
+
+@dataclass(frozen=True)
+class DeliveryRow:
+    delivery: Delivery
+    incidents: list[Incident] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class DeliveryPage:
+    rows: list[DeliveryRow]
+    next_cursor: str
+
+
+@dataclass(frozen=True)
+class Body:
+    """The body as people may read it: text, indented where it is JSON, cut at a bound."""
+
+    text: str
+    size: int
+    is_cut: bool
+    is_json: bool
+
+
+def _visible(user: AnyUser) -> QuerySet[Delivery]:
+    return Delivery.objects.filter(integration__workspace__in=workspaces_of(user))
+
+
+def visible_delivery(user: AnyUser, delivery_id: UUID) -> Delivery:
+    found = _visible(user).select_related("integration__workspace", "replayed_by")
+    return get_object_or_404(found, pk=delivery_id)
+
+
+def page(filters: DeliveryFilters, user: AnyUser, *, before: str = "") -> DeliveryPage:
+    """Newest first: an id tells the time. A few queries, however many there are."""
+    found = _visible(user).select_related("integration").defer("body", "headers")
+    if filters.integration:
+        found = found.filter(integration_id=filters.integration)
+    if filters.state:
+        found = found.filter(state=filters.state)
+    if filters.q:
+        found = found.filter(Q(error__icontains=filters.q) | Q(error_field__icontains=filters.q))
+    cursor = _uuid(before)
+    if cursor is not None:
+        found = found.filter(pk__lt=cursor)
+    listed = list(found.order_by("-pk")[: PAGE_SIZE + 1])
+    shown = listed[:PAGE_SIZE]
+    return DeliveryPage(
+        rows=_rows(shown), next_cursor=shown[-1].pk.hex if len(listed) > PAGE_SIZE else ""
+    )
+
+
+def latest(integration: Integration, *, limit: int = 10) -> list[DeliveryRow]:
+    found = integration.deliveries.select_related("integration").defer("body", "headers")
+    return _rows(list(found.order_by("-pk")[:limit]))
+
+
+def _rows(shown: list[Delivery]) -> list[DeliveryRow]:
+    """With the incidents that the alerts of each belong to: two queries for all of them."""
+    pairs = Alert.objects.filter(delivery__in=shown, incident__isnull=False).order_by()
+    linked = list(pairs.values_list("delivery_id", "incident_id").distinct())
+    incidents = Incident.objects.in_bulk({incident for _, incident in linked})
+    became: dict[UUID | None, list[Incident]] = {}
+    for delivery, incident in linked:
+        if incident in incidents:
+            became.setdefault(delivery, []).append(incidents[incident])
+    return [DeliveryRow(each, became.get(each.pk, [])) for each in shown]
+
+
+def alerts_of(delivery: Delivery) -> list[Alert]:
+    found = delivery.alerts.select_related("service", "incident").order_by("id")
+    return list(found[:SHOWN_ROWS])
+
+
+def changes_of(delivery: Delivery) -> list[ChangeEvent]:
+    return list(delivery.changes.select_related("service").order_by("id")[:SHOWN_ROWS])
+
+
+def refused(integration: Integration) -> int:
+    return integration.deliveries.filter(state=Delivery.State.REFUSED).count()
+
+
+def senders(user: AnyUser) -> list[Integration]:
+    """What the list can be narrowed to."""
+    here = Integration.objects.visible_to(user).exclude(kind=Integration.Kind.OTLP)
+    return list(here.order_by("name"))
+
+
+def body_of(delivery: Delivery) -> Body:
+    raw = bytes(delivery.body)
+    text, is_json = _readable(raw)
+    is_cut = max(len(raw), len(text)) > SHOWN_BYTES
+    return Body(text[:SHOWN_BYTES], len(raw), is_cut, is_json)
+
+
+def _readable(raw: bytes) -> tuple[str, bool]:
+    """Indented where it is JSON of a size that is shown as a whole; as it came otherwise."""
+    if len(raw) <= SHOWN_BYTES:
+        try:
+            return json.dumps(json.loads(raw), indent=2, ensure_ascii=False), True
+        except (ValueError, RecursionError):
+            pass
+    return raw[:SHOWN_BYTES].decode(errors="replace"), False

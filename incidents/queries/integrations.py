@@ -1,0 +1,130 @@
+"""Integrations: the list with what came in lately, and one with its secrets and what it told."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Count, Q, QuerySet
+from django.shortcuts import get_object_or_404
+
+from airra.lib import clock
+from incidents.ingest.formats.registry import FORMATS
+from incidents.ingest.guides import GUIDES, Guide
+from incidents.ingest.snippets import HIDDEN, Door, Snippet
+from incidents.models import ChangeEvent, Delivery, Integration, IntegrationSecret
+from incidents.queries.access import AnyUser
+
+LATELY = timedelta(hours=24)
+NOT_READ = (Delivery.State.REFUSED, Delivery.State.UNTRUSTED, Delivery.State.FAILED)
+
+
+@dataclass(frozen=True)
+class IntegrationRow:
+    """`came` and `not_read` are of the last 24 hours."""
+
+    integration: Integration
+    came: int
+    not_read: int
+
+    @property
+    def standing(self) -> str:
+        """The one word of how it is doing, worst first."""
+        if not self.integration.is_active:
+            return "paused"
+        if self.integration.silent_since is not None:
+            return "silent"
+        if self.not_read:
+            return "refused"
+        return "ok" if self.integration.last_seen_at is not None else "waiting"
+
+    @property
+    def path(self) -> str:
+        guide = GUIDES.get(self.integration.kind)
+        return (guide and guide.path) or f"/hooks/{self.integration.pk}/"
+
+
+@dataclass(frozen=True)
+class SecretRow:
+    secret: IntegrationSecret
+    is_over: bool
+
+    @property
+    def ends_at(self) -> datetime | None:
+        return self.secret.expires_at
+
+
+@dataclass(frozen=True)
+class Instructions:
+    """How its sender is set up. Without `secret` the snippets hold a stand-in."""
+
+    guide: Guide
+    address: str
+    steps: list[str]
+    snippets: list[Snippet]
+    secret: str = ""
+
+    @property
+    def secret_label(self) -> str:
+        return str(self.guide.proof).capitalize()
+
+
+def _visible(user: AnyUser) -> QuerySet[Integration]:
+    """Those that deliver alerts and changes; what pushes spans and logs is under the sources."""
+    found = Integration.objects.visible_to(user).exclude(kind=Integration.Kind.OTLP)
+    return found.select_related("workspace")
+
+
+def visible_integration(user: AnyUser, integration_id: UUID) -> Integration:
+    return get_object_or_404(_visible(user), pk=integration_id)
+
+
+def rows(user: AnyUser) -> list[IntegrationRow]:
+    """By name; two queries, whatever their number."""
+    found = list(_visible(user).order_by("name"))
+    counts = _lately(found)
+    return [IntegrationRow(each, *counts.get(each.pk, (0, 0))) for each in found]
+
+
+def row(integration: Integration) -> IntegrationRow:
+    return IntegrationRow(integration, *_lately([integration]).get(integration.pk, (0, 0)))
+
+
+def _lately(found: list[Integration]) -> dict[UUID, tuple[int, int]]:
+    since = clock.now() - LATELY
+    counted = (
+        Delivery.objects.filter(integration__in=found, received_at__gte=since)
+        .order_by()
+        .values_list("integration")
+        .annotate(came=Count("pk"), not_read=Count("pk", filter=Q(state__in=NOT_READ)))
+    )
+    return {pk: (came, not_read) for pk, came, not_read in counted}
+
+
+def secrets(integration: Integration) -> list[SecretRow]:
+    """Newest first, with those that are over."""
+    now = clock.now()
+    return [
+        SecretRow(each, is_over=each.expires_at is not None and each.expires_at <= now)
+        for each in integration.secrets.order_by("-created_at", "-pk")[:20]
+    ]
+
+
+def changes(integration: Integration, *, limit: int = 10) -> list[ChangeEvent]:
+    return list(integration.changes.select_related("service").order_by("-at", "-id")[:limit])
+
+
+def instructions(integration: Integration, *, secret: str = "") -> Instructions | None:
+    guide = GUIDES.get(integration.kind)
+    if guide is None:
+        return None
+    door = Door(
+        base_url=settings.BASE_URL,
+        integration_id=str(integration.pk),
+        secret=secret or HIDDEN,
+        topics=tuple(str(topic) for topic in integration.topics),
+        template=FORMATS[integration.kind].template if integration.kind in FORMATS else "",
+    )
+    return Instructions(
+        guide, guide.address(door), guide.told(door), guide.paste(door), secret=secret
+    )

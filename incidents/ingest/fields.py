@@ -61,8 +61,8 @@ def _refuse_constant(name: str) -> NoReturn:
 def _shown(value: object) -> str:
     try:
         text = clean(value if isinstance(value, str) else json.dumps(value, default=str))
-    except RecursionError:  # just shallow enough to be read, from a little further up the stack
-        return "something nested too deeply"
+    except (RecursionError, ValueError):  # made by an expression: too deep, or too many digits
+        return "something too large to show"
     return f"{text[:60]!r}"
 
 
@@ -111,9 +111,12 @@ class Field:
 
     def word(self) -> str:
         """A text, or a number or truth value written as one; empty when nothing is there."""
-        if isinstance(self.value, bool | int | float):
+        if not isinstance(self.value, bool | int | float):
+            return self.text()
+        try:
             return json.dumps(self.value)
-        return self.text()
+        except ValueError:  # an expression can make a number of more digits than may be written
+            self.refuse("a text or a number")
 
     def texts(self) -> dict[str, str]:
         """An object of texts; empty when nothing is there."""

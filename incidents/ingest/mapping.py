@@ -46,6 +46,7 @@ class Plan:
     resolve_condition: Expression | None
     resolve_states: frozenset[str]
     severity_words: Mapping[str, Severity]
+    has_usual_words: bool = True  # it says nothing of its own on how an alert ends
     meter: Meter = field(default_factory=Meter)  # a plan is made for one body
 
     def parts(self, body: Field) -> list[tuple[str, Any]]:
@@ -73,7 +74,7 @@ class Plan:
             is_over = bool(over.value)
         else:
             is_over = word in self.resolve_states
-        return AlertStatus.RESOLVED if is_over else _STATES.get(word, AlertStatus.FIRING)
+        return AlertStatus.RESOLVED if is_over else state_of(word) or AlertStatus.FIRING
 
     def severity(self, word: str) -> Severity | None:
         return self.severity_words.get(word.lower())
@@ -96,7 +97,13 @@ def checked(mapping: object, *, places: Mapping[str, str] | None = None) -> Plan
         resolve_condition=_optional(root["resolve_condition"]),
         resolve_states=_words(root["resolve_states"]),
         severity_words=_severities(root["severity_words"]),
+        has_usual_words=root["resolve_condition"].is_missing and root["resolve_states"].is_missing,
     )
+
+
+def state_of(word: str) -> AlertStatus | None:
+    """What our own word for a state means; None for any other, and for the words of an end."""
+    return _STATES.get(word)
 
 
 def _optional(place: Field) -> Expression | None:

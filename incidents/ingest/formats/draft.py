@@ -50,7 +50,7 @@ class Draft:
             dedup_key=_key(self.key),
             title=title or "alert without a name",
             severity=self.severity or found,
-            severity_word=self.word,
+            severity_word=self.word[:100],
             is_severity_mapped=is_mapped or self.severity is not None,
             status=self.status,
             starts_at=starts_at or min(over or received_at, received_at),

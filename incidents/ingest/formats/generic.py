@@ -27,9 +27,8 @@ def parse(message: Message, *, mapping: object) -> Batch:
 
 
 def identity(message: Message) -> str:
-    """The key its sender gave the delivery; a body need not hold a time, so it cannot serve."""
-    key = message.headers.get("idempotency-key", "")
-    return digest("key", key) if key else ""
+    """Nothing: a body need not hold a time, so the same body again may be another episode."""
+    return ""
 
 
 def drafted(plan: Plan, part: Any, within: str) -> Draft:

@@ -28,6 +28,7 @@ _BY_DEFAULT = frozenset({"restart", "scale", "rollback", "set_flag"})
 # Which need a name or a number that only the target knows, in the order to try them.
 _OFFERED_FIRST = ("end_query", "drain", "cordon")
 _OFFERED_LAST = ("resize",)
+_ANSWERS = {"memory": "memory_mb", "cpu": "cpus"}  # what such a signal wants changed, if anything
 _CRASH_SIGNALS = frozenset({"restarts", "availability"})
 _GROWTH = 2  # halves the share each replica carries
 _TRUE = frozenset({"true", "on", "1", "enabled", "yes"})
@@ -214,7 +215,12 @@ def _offered(scene: _Scene, action: str) -> list[Candidate]:
     by_signal = not spec.signals or not cause.signal or cause.signal in spec.signals
     if cause.mechanism not in spec.fits or not by_signal:
         return []
-    fitting = (o for o in scene.target.offers if o.action == action)
+    about = _ANSWERS.get(cause.signal)
+    fitting = (
+        offer
+        for offer in scene.target.offers
+        if offer.action == action and (about is None or action != "resize" or about in offer.params)
+    )
     checked = (scene.candidates(action, offer.reason, **offer.params) for offer in fitting)
     return next((found for found in checked if found), [])
 

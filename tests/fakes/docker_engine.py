@@ -38,6 +38,7 @@ class DockerEngine:
         self.containers: dict[str, Json] = {}
         self.events: list[Json] = []
         self.memory_used = 1024 * 1024
+        self.throttled = 0.0  # of its periods
         self.requests: list[tuple[str, str, Json]] = []
         self.lock = threading.RLock()
         self._home = Path(tempfile.mkdtemp(prefix="airra-engine-"))
@@ -128,7 +129,9 @@ class DockerEngine:
             case "GET json":
                 return 200, container
             case "GET stats":
-                return 200, {"memory_stats": {"usage": self.memory_used, "stats": {}}}
+                held = {"periods": 1000, "throttled_periods": round(1000 * self.throttled)}
+                memory = {"usage": self.memory_used, "stats": {}}
+                return 200, {"memory_stats": memory, "cpu_stats": {"throttling_data": held}}
             case "POST restart":
                 self.restarted(container["Id"], asked=True)
                 return 204, None

@@ -30,12 +30,14 @@ from remediation.execution.base import (
     ExecutorError,
     Guarantees,
     NothingToActOn,
+    Offer,
     ServiceDescription,
     UnknownService,
 )
 from remediation.execution.executors.docker_api import Engine, Json, NoAnswer, Said
 from remediation.execution.executors.docker_checks import look, owner_of, why_never
 from remediation.execution.executors.docker_limits import Limits
+from remediation.execution.executors.docker_offers import resizes
 from remediation.types import (
     ActionRequest,
     Applied,
@@ -90,6 +92,7 @@ class DockerExecutor:
             version=_started(first),
             actions=GUARANTEES.actions,
             owner=owner_of(first),
+            offers=self._offers(found, first),
         )
 
     def resolve(self, request: ActionRequest) -> tuple[str, ...]:
@@ -182,6 +185,12 @@ class DockerExecutor:
             return self._engine.inspect(self._hostname)
         except NothingToActOn:
             return {}
+
+    def _offers(self, found: list[Json], first: Json) -> tuple[Offer, ...]:
+        """Of one container: the catalogue lets a resize touch no more than one."""
+        if len(found) > 1 or owner_of(first) == "swarm" or why_never(first, own=self._own()):
+            return ()
+        return resizes(self._engine, first)
 
     def _plan_restart(self, request: ActionRequest, info: Json, replicas: int) -> PlannedAction:
         name = str(info.get("Name", "")).lstrip("/")

@@ -37,6 +37,14 @@ class Said:
         return " ".join(str(told or "no reason").split())[:200]
 
 
+@dataclass(frozen=True)
+class Strain:
+    """What a container uses of its limits."""
+
+    memory: int  # bytes in use, without what the kernel would give back first
+    throttled: float  # the share of its CPU periods that were cut short, since it started
+
+
 class Engine:
     """One engine. `timeout_s` bounds connecting, and each wait for bytes of an answer."""
 
@@ -57,10 +65,15 @@ class Engine:
 
     def memory_used(self, id_: str) -> int:
         """Bytes in use without what the kernel would give back first; 0 where it is not told."""
+        return _memory_of(self._object(f"/containers/{_segment(id_)}/stats", **_AT_ONCE))
+
+    def strain(self, id_: str) -> Strain:
+        """How hard a container presses against its limits. Raises `ExecutorError`."""
         told = self._object(f"/containers/{_segment(id_)}/stats", **_AT_ONCE)
-        memory = told.get("memory_stats") or {}
-        cache = (memory.get("stats") or {}).get("inactive_file") or 0
-        return max(int(memory.get("usage") or 0) - int(cache), 0)
+        held = (told.get("cpu_stats") or {}).get("throttling_data") or {}
+        periods = int(held.get("periods") or 0)
+        throttled = int(held.get("throttled_periods") or 0) / periods if periods else 0.0
+        return Strain(_memory_of(told), throttled)
 
     def host(self) -> Json:
         return self._object("/info")
@@ -134,6 +147,12 @@ class Engine:
             except OSError as error:  # all of requests' own are
                 msg = f"cannot reach the engine: {' '.join(str(error).split())[:160]}"
                 raise NoAnswer(msg) from error
+
+
+def _memory_of(told: Json) -> int:
+    memory = told.get("memory_stats") or {}
+    cache = (memory.get("stats") or {}).get("inactive_file") or 0
+    return max(int(memory.get("usage") or 0) - int(cache), 0)
 
 
 def _version(client: Any, timeout_s: float) -> str:

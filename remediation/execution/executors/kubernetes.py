@@ -29,6 +29,7 @@ from remediation.execution.base import (
     ExecutorError,
     Guarantees,
     NothingToActOn,
+    Offer,
     ServiceDescription,
     UnknownService,
 )
@@ -44,6 +45,7 @@ from remediation.execution.executors.kubernetes_api import (
     segment,
 )
 from remediation.execution.executors.kubernetes_find import MARKER, Ref, marker_of, version_of
+from remediation.execution.executors.kubernetes_offers import cordons
 from remediation.execution.executors.kubernetes_steps import (
     STEPS,
     WHEN_APPLIED,
@@ -98,6 +100,7 @@ class KubernetesExecutor:
             version=version_of(item, ref.kind),
             actions=find.ACTIONS[ref.kind],
             owner=checks.gitops_owner(item),
+            offers=self._offers(ref, item),
         )
 
     def resolve(self, request: ActionRequest) -> tuple[str, ...]:
@@ -106,6 +109,11 @@ class KubernetesExecutor:
         named = request.params.get("node")
         around: Json = {} if named else self._workload(request.service)[1]
         return (str(find.node(self._api, named, around, self._options.namespace)),)
+
+    def _offers(self, ref: Ref, item: Json) -> tuple[Offer, ...]:
+        if "cordon" not in find.ACTIONS[ref.kind]:
+            return ()
+        return cordons(self._api, item, self._options.namespace)
 
     def plan(self, request: ActionRequest) -> PlannedAction:
         ref = self._ref(request)

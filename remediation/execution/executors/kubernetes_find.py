@@ -105,9 +105,14 @@ def node(api: Api, named: Any, around: Json, namespace: str) -> Ref:
     return Ref("Node", "", name, str(part(found, "metadata").get("uid")))
 
 
-def _nodes_of(api: Api, around: Json, namespace: str) -> set[str]:
+def pods_of(api: Api, workload: Json, namespace: str) -> list[Json]:
+    """Its pods, running or not. Raises `ExecutorError`."""
     path = f"/api/v1/namespaces/{segment(namespace)}/pods"
-    pods = api.list(path, selector=selector_of(around))
+    return api.list(path, selector=selector_of(workload))
+
+
+def _nodes_of(api: Api, around: Json, namespace: str) -> set[str]:
+    pods = pods_of(api, around, namespace)
     return {str(part(pod, "spec")["nodeName"]) for pod in pods if part(pod, "spec").get("nodeName")}
 
 

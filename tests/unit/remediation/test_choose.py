@@ -130,6 +130,7 @@ END = Offer(
 )
 DRAIN = Offer("drain", {"server": "web2", "state": "drain"}, "web2 answers 40 % with errors")
 CORDON = Offer("cordon", {"node": "node-3", "schedulable": False}, "its pods are on node-3")
+FASTER = Offer("resize", {"cpus": 0.75}, "was held back in half of its time")
 GROW = Offer("resize", {"memory_mb": 1024}, "uses 500 of 512 MiB")
 ALL = frozenset(CATALOG)
 
@@ -145,6 +146,8 @@ ALL = frozenset(CATALOG)
         (M.TRAFFIC, "errors", (DRAIN,), ["scale"]),
         (M.LEAK, "memory", (GROW,), ["restart", "resize"]),
         (M.SATURATION, "memory", (GROW, DRAIN), ["restart", "resize"]),
+        (M.SATURATION, "cpu", (GROW,), ["restart"]),
+        (M.SATURATION, "cpu", (FASTER,), ["restart", "resize"]),
         (M.EXPIRY, "errors", (), ["reload"]),
         (M.CONFIG, "errors", (), ["reload"]),
     ],

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db import models
+from django.db import connection, models
 
 
 class Conflict(Exception):
@@ -33,3 +33,22 @@ def compare_and_set(
         raise Conflict(obj, field, expect)
     for name, value in {field: to, **also}.items():
         setattr(obj, name, value)
+
+
+def bound_waits(*, lock_s: float, statement_s: float, idle_s: float) -> None:
+    """Let this transaction end rather than keep others waiting; call it first in the transaction.
+
+    `idle_s`: PostgreSQL ends the session of a process that hangs between two statements, and frees
+    its locks; whatever that process then does finds no transaction. SQLite waits for its one lock
+    as long as `busy_timeout` says, and has no way to end a process that holds it.
+    """
+    if connection.vendor != "postgresql":
+        return
+    bounds = {
+        "lock_timeout": lock_s,
+        "statement_timeout": statement_s,
+        "idle_in_transaction_session_timeout": idle_s,
+    }
+    with connection.cursor() as cursor:
+        for name, seconds in bounds.items():
+            cursor.execute("SELECT set_config(%s, %s, true)", [name, f"{seconds * 1000:.0f}ms"])

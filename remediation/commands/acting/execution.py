@@ -12,6 +12,7 @@ from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Exists, F, Max, QuerySet
 
 from airra.lib import clock
+from airra.lib.db import bound_waits
 from incidents.commands import audit
 from incidents.lifecycle import State
 from incidents.models import TimelineEvent
@@ -99,11 +100,13 @@ def _claim(execution: Execution, read: str, credential_life_s: float) -> Attempt
     back, and then the row alone would not tell.
 
     Durable: the intent is committed before anything is sent. A target that is held by another
-    execution, by the database's word, leaves the row approved for the sweep. What was sent with a
-    credential of `credential_life_s` may land so long: until then absent is not absent.
+    execution, by the database's word, leaves the row approved for the sweep. So does a wait that
+    takes too long: who hangs in here loses the transaction, and the turn with it. What was sent
+    with a credential of `credential_life_s` may land so long: until then absent is not absent.
     """
-    now = clock.now()
+    bound_waits(lock_s=10, statement_s=15, idle_s=20)
     take_turn()
+    now = clock.now()  # after the wait: a lease begins, and an approval runs out, while it lasts
     execution.refresh_from_db()
     held = limits_hold(execution)
     facts = held_back(facts_of(execution, now), held)

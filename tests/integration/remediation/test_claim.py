@@ -8,6 +8,7 @@ from django.db import connection
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
+from airra.lib import clock
 from remediation.models import Execution, KillSwitch, Plan, Policy
 from remediation.types import ExecutionState
 from tests.integration.remediation.conftest import World
@@ -40,6 +41,32 @@ def test_the_claim_compares_the_rows_own_columns_in_the_update_itself(world: Wor
     (claim,) = claims
     assert 'FROM "remediation_execution"' not in claim
     assert '"remediation_execution"."state" = \'approved\'' in claim
+
+
+def test_a_claim_that_waited_for_its_turn_is_as_of_the_end_of_the_wait(world: World) -> None:
+    execution = world.approved()
+    with waiting_for_its_turn(world, seconds=85):
+        execution = world.run(execution)
+    assert execution.intent_at == clock.now()
+    assert execution.state == ExecutionState.VERIFYING, "the lease has only begun"
+
+
+def test_an_approval_that_ran_out_in_the_wait_has_run_out(world: World) -> None:
+    execution = world.approved()
+    left = execution.approval.expires_at - clock.now()
+    with waiting_for_its_turn(world, seconds=left.total_seconds() + 1):
+        execution = world.run(execution)
+    assert execution.state == ExecutionState.EXPIRED
+    assert world.server.effects == []
+
+
+def waiting_for_its_turn(world: World, *, seconds: float) -> Any:
+    def wrapper(execute: Any, sql: str, params: Any, *rest: Any) -> Any:
+        if sql.startswith('UPDATE "remediation_policy"'):
+            world.hands.advance(seconds=seconds)
+        return execute(sql, params, *rest)
+
+    return connection.execute_wrapper(wrapper)
 
 
 @pytest.mark.parametrize(

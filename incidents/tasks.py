@@ -1,7 +1,7 @@
 """Jobs of incidents: ids in, one command called, safe to run twice."""
 
 from airra.lib.jobs import Job, job
-from incidents.commands import audit_keeping, delivery
+from incidents.commands import audit_keeping, delivery, silence, source_silence
 
 
 @job(Job.PROCESS_DELIVERY)
@@ -12,6 +12,8 @@ def process_delivery(*, delivery_id: str) -> None:
 @job(Job.SWEEP_INCIDENTS)
 def sweep() -> None:
     delivery.sweep()
+    silence.replay()
+    source_silence.sweep()
     audit_keeping.tend()
 
 

@@ -25,8 +25,8 @@ from analysis.queries import topology
 from analysis.types import Observation
 from incidents.commands import incident as incidents
 from incidents.commands import timeline
-from incidents.commands.alert import RESOLVABLE
 from incidents.commands.service import ensure
+from incidents.commands.settling import RESOLVABLE
 from incidents.models import Incident, TimelineEvent, Workspace
 
 _RESIDUE = timedelta(minutes=15)  # after an incident's end, what began before it is its residue

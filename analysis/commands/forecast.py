@@ -21,7 +21,7 @@ from analysis.queries import topology
 from analysis.types import Breach, Withdrawal
 from incidents.commands import incident as incidents
 from incidents.commands import timeline
-from incidents.commands.alert import RESOLVABLE
+from incidents.commands.settling import RESOLVABLE
 from incidents.lifecycle import IllegalMove
 from incidents.models import Incident, Service, TimelineEvent, Workspace
 

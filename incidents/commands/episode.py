@@ -1,0 +1,175 @@
+"""An episode of an alert: stored, weighed, and put into an incident unless a silence keeps it."""
+
+from dataclasses import replace
+
+from django.db.models import F
+
+from airra.lib import clock
+from incidents.commands import flapping, timeline
+from incidents.commands import incident as incidents
+from incidents.commands.placing import Means, place
+from incidents.commands.service import ensure
+from incidents.ingest import weight
+from incidents.ingest.alerts import NewAlert
+from incidents.ingest.life import PRESENT
+from incidents.lifecycle import AlertStatus, Severity
+from incidents.models import (
+    Alert,
+    Delivery,
+    GroupingDecision,
+    Incident,
+    Integration,
+    Service,
+    Silence,
+    TimelineEvent,
+    Workspace,
+)
+from incidents.queries import blast
+from incidents.queries.silences import covering, words_of
+
+Kind = TimelineEvent.Kind
+
+
+def take_turn(workspace: Workspace) -> None:
+    """One at a time in a workspace: the UPDATE holds its row until commit, on both databases."""
+    Workspace.objects.filter(pk=workspace.pk).update(name=F("name"))
+
+
+def weigh(new: NewAlert, service: Service | None) -> tuple[NewAlert, str]:
+    """The alert with the severity that counts, and why. Asks nothing where nothing can change."""
+    matters = service is not None and (
+        not new.is_severity_mapped or service.tier == Service.Tier.CRITICAL
+    )
+    severity, reason = weight.settle(
+        new.severity,
+        word=new.severity_word,
+        is_mapped=new.is_severity_mapped,
+        standing=blast.standing(service) if matters and service is not None else None,
+    )
+    return replace(new, severity=severity), reason
+
+
+def store(
+    new: NewAlert,
+    *,
+    integration: Integration,
+    delivery: Delivery | None,
+    service: Service | None,
+    reason: str = "",
+) -> Alert:
+    now = clock.now()
+    return Alert.objects.create(
+        workspace=integration.workspace,
+        integration=integration,
+        delivery=delivery,
+        dedup_key=new.dedup_key,
+        status=new.status,
+        title=new.title,
+        description=new.description,
+        severity=new.severity,
+        severity_mapped=new.is_severity_mapped,
+        severity_reason=reason[:300],
+        service=service,
+        labels=dict(new.labels or {}),
+        annotations=dict(new.annotations or {}),
+        url=new.url,
+        starts_at=new.starts_at,
+        ends_at=new.ends_at,
+        received_at=now,
+        last_seen_at=now,
+    )
+
+
+def begin(new: NewAlert, *, integration: Integration, delivery: Delivery | None) -> Incident | None:
+    """A new episode. Returns the incident it was put into, if any."""
+    service = ensure(workspace=integration.workspace, name=new.service) if new.service else None
+    new, reason = weigh(new, service)
+    alert = store(new, integration=integration, delivery=delivery, service=service, reason=reason)
+    is_news = flapping.look(alert)
+    incident = put(alert, new) if new.status in PRESENT else None
+    if is_news:
+        flapping.tell(alert)
+    return incident
+
+
+def put(alert: Alert, new: NewAlert, *, after: Silence | None = None) -> Incident | None:
+    """Into an incident, or into the silence that covers it. `after`: one that has ended."""
+    integration, service = alert.integration, alert.service
+    silence = covering(
+        workspace=integration.workspace, service=service, labels=words_of(alert, integration)
+    )
+    if silence is not None:
+        _keep_quiet(alert, silence)
+        return None
+    placed = place(new, integration=integration, service=service)
+    if after is not None:
+        said = f"“{after.reason}” is over and it still fires: {placed.decision.reason}"
+        placed.decision.reason = said[:300]
+    alert.incident = placed.incident
+    alert.save(update_fields=["incident"])
+    placed.record(alert)
+    if placed.incident is None:  # held until its rule has seen enough
+        return None
+    return _tell(alert, new, placed.incident, placed.reason)
+
+
+def _tell(alert: Alert, new: NewAlert, incident: Incident, reason: str) -> Incident:
+    if not _is_one_more_turn(alert):
+        weighed = "" if new.is_severity_mapped else f"; {alert.severity_reason}"
+        timeline.record(
+            incident,
+            Kind.ALERT,
+            f"reported “{new.title}” ({reason}{weighed})",
+            actor=alert.integration.name,
+            at=min(new.starts_at, clock.now()),
+            payload=payload_of(alert),
+        )
+    return incidents.raise_severity(
+        incident=incident, to=new.severity, reason=f"the alert “{new.title}”"
+    )
+
+
+def _is_one_more_turn(alert: Alert) -> bool:
+    """One of many of a flapping alert, in the incident that has been told so."""
+    if not alert.is_flapping:
+        return False
+    before = Alert.objects.filter(
+        integration=alert.integration_id, dedup_key=alert.dedup_key, incident=alert.incident_id
+    )
+    return before.exclude(pk=alert.pk).exists()
+
+
+def payload_of(alert: Alert) -> dict[str, str]:
+    found = {"alert": str(alert.pk)}
+    return found | ({"delivery": str(alert.delivery_id)} if alert.delivery_id else {})
+
+
+def _keep_quiet(alert: Alert, silence: Silence) -> None:
+    alert.silenced_by = silence
+    alert.save(update_fields=["silenced_by"])
+    GroupingDecision.objects.create(
+        alert=alert,
+        means=Means.SILENCED,
+        reason=f"{silence.get_kind_display().lower()} “{silence.reason}”"[:280]
+        + f" until {silence.ends_at:%H:%M} UTC",
+        facts={"silence": str(silence.pk)},
+    )
+
+
+def as_told(alert: Alert) -> NewAlert:
+    """A stored alert as if its sender told it now; its severity has been weighed already."""
+    return NewAlert(
+        dedup_key=alert.dedup_key,
+        title=alert.title,
+        severity=Severity(alert.severity),
+        severity_word=alert.severity,
+        is_severity_mapped=alert.severity_mapped,
+        status=AlertStatus(alert.status),
+        starts_at=alert.starts_at,
+        ends_at=alert.ends_at,
+        service=alert.service.name if alert.service else "",
+        description=alert.description,
+        labels=alert.labels,
+        annotations=alert.annotations,
+        url=alert.url,
+    )

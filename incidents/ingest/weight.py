@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from incidents.lifecycle import SEVERITY_ORDER, Severity
 
-# More services than one person keeps in mind at once; from here on an outage has many faces.
-MANY_DEPENDANTS = 5
+# What makes a service “depended on” for detectors too (`analysis.perception.severity`).
+MANY_DEPENDANTS = 3
 _TIERS = {1: "critical", 2: "important", 3: "supporting"}
 _OF_TIER = {1: Severity.HIGH, 2: Severity.MEDIUM, 3: Severity.LOW}
 

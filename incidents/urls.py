@@ -8,9 +8,11 @@ from incidents.views import (
     deliveries,
     incident_actions,
     integrations,
+    mapping,
     saved_views,
     services,
 )
+from incidents.views import integration_changes as changes
 
 urlpatterns = [
     path("incidents/new/", incident_actions.new, name="new"),
@@ -31,8 +33,18 @@ urlpatterns = [
     path("integrations/", integrations.integrations, name="integrations"),
     path("integrations/add/", integrations.add, name="integration-add"),
     path("integrations/<uuid:integration_id>/", integrations.integration, name="integration"),
+    path("integrations/<uuid:integration_id>/change/", changes.change, name="integration-change"),
+    path("integrations/<uuid:integration_id>/switch/", changes.switch, name="integration-switch"),
+    path("integrations/<uuid:integration_id>/token/", changes.new_token, name="integration-token"),
+    path("integrations/<uuid:integration_id>/key/", changes.new_key, name="integration-key"),
+    path("integrations/<uuid:integration_id>/mapping/", mapping.mapping, name="mapping"),
+    path(
+        "integrations/<uuid:integration_id>/replay/", changes.replay_refused, name="replay-refused"
+    ),
+    path("integrations/secrets/<int:secret_id>/revoke/", changes.revoke, name="secret-revoke"),
     path("deliveries/", deliveries.deliveries, name="deliveries"),
     path("deliveries/<uuid:delivery_id>/", deliveries.delivery, name="delivery"),
+    path("deliveries/<uuid:delivery_id>/replay/", deliveries.replay, name="delivery-replay"),
     path("deliveries/<uuid:delivery_id>/body/", deliveries.body, name="delivery-body"),
     path("audit/", audit_log.audit_log, name="audit"),
     path("audit.csv", audit_log.audit_csv, name="audit-csv"),

@@ -84,8 +84,8 @@ def sns(door: Door) -> list[Snippet]:
 def eventbridge(door: Door) -> list[Snippet]:
     text = f"""\
 aws events create-connection --name airra --authorization-type API_KEY --auth-parameters \\
-  '{{"ApiKeyAuthParameters": {{"ApiKeyName": "Authorization",
-    "ApiKeyValue": "Bearer {door.secret}"}}}}'
+  '{{"ApiKeyAuthParameters": {{"ApiKeyName": "X-Api-Key",
+    "ApiKeyValue": "{door.secret}"}}}}'
 aws events create-api-destination --name airra --http-method POST \\
   --connection-arn <ConnectionArn> --invocation-endpoint {door.hook}
 aws events put-rule --name airra-alarms --event-pattern \\
@@ -135,23 +135,24 @@ curl {door.hook} -H 'Authorization: Bearer {door.secret}' \\
 
 
 def changes(door: Door) -> list[Snippet]:
-    body = (
-        '{"kind": "deploy", "service": "payments", "title": "payments v4.2.0",\n'
-        '  "before": "v4.1.9", "after": "v4.2.0", "revision": "4f2c1ab", "actor": "ana"}'
-    )
+    send = f"""\
+curl {door.hook} -H 'Authorization: Bearer {door.secret}' \\
+  -H 'Content-Type: application/json' -d '{{
+  "id": "payments-4711", "kind": "deploy", "service": "payments", "title": "payments v4.2.0",
+  "from": "v4.1.9", "to": "v4.2.0", "revision": "4f2c1ab", "actor": "ana"}}'
+"""
     step = f"""\
 - name: Tell AIRRA
-  if: success()
+  env:
+    TOKEN: ${{{{ secrets.AIRRA_TOKEN }}}}
   run: |
     curl --fail {door.hook} \\
-      -H "Authorization: Bearer ${{{{ secrets.AIRRA_TOKEN }}}}" \\
-      -H 'Content-Type: application/json' \\
-      -d '{{"kind": "deploy", "service": "payments", "title": "'"$GITHUB_REPOSITORY@$GITHUB_SHA"'",
-           "revision": "'"$GITHUB_SHA"'", "actor": "'"$GITHUB_ACTOR"'"}}'
+      -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{{
+      "id": "'"$GITHUB_RUN_ID-$GITHUB_RUN_ATTEMPT"'", "kind": "deploy", "service": "payments",
+      "title": "'"$GITHUB_REPOSITORY $GITHUB_REF_NAME"'", "revision": "'"$GITHUB_SHA"'",
+      "actor": "'"$GITHUB_ACTOR"'"}}'
 """
-    send = f"curl {door.hook} -H 'Authorization: Bearer {door.secret}' \\\n"
-    send += f"  -H 'Content-Type: application/json' -d '{body}'\n"
-    return [Snippet("At the end of a deploy", send), Snippet("As a step of GitHub Actions", step)]
+    return [Snippet("At the end of a deploy", send), Snippet("A step of GitHub Actions", step)]
 
 
 def github(door: Door) -> list[Snippet]:

@@ -15,6 +15,11 @@ from incidents.queries.access import AnyUser, workspaces_of
 PAGE_SIZE = 50
 SHOWN_BYTES = 64 * 1024
 SHOWN_ROWS = 100
+_NOT_AGAIN: dict[str, str] = {
+    Delivery.State.STORED: "It waits to be read for the first time.",
+    Delivery.State.PROCESSED: "It has been read: there is nothing to read again.",
+    Delivery.State.UNTRUSTED: "Nobody has proven that it is its sender's.",
+}
 
 
 def _uuid(text: str) -> UUID | None:
@@ -124,6 +129,13 @@ def alerts_of(delivery: Delivery) -> list[Alert]:
 
 def changes_of(delivery: Delivery) -> list[ChangeEvent]:
     return list(delivery.changes.select_related("service").order_by("id")[:SHOWN_ROWS])
+
+
+def why_not_replayed(delivery: Delivery) -> str:
+    """Why it cannot be read again; empty when it can."""
+    if delivery.body_dropped_at is not None:
+        return "Its body is gone: its keeping time was over."
+    return _NOT_AGAIN.get(delivery.state, "")
 
 
 def refused(integration: Integration) -> int:

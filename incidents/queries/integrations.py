@@ -110,6 +110,11 @@ def secrets(integration: Integration) -> list[SecretRow]:
     ]
 
 
+def visible_secret(user: AnyUser, secret_id: int) -> IntegrationSecret:
+    found = IntegrationSecret.objects.select_related("integration__workspace")
+    return get_object_or_404(found.filter(integration__in=_visible(user)), pk=secret_id)
+
+
 def changes(integration: Integration, *, limit: int = 10) -> list[ChangeEvent]:
     return list(integration.changes.select_related("service").order_by("-at", "-id")[:limit])
 

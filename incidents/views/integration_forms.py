@@ -7,12 +7,19 @@ from typing import Any
 from django import forms
 from django.http import QueryDict
 
-from incidents.commands.integration import BadSetting
+from incidents.commands.integration import MAX_OVERLAP_H, BadSetting
 from incidents.models import Integration, Workspace
 
 _TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[\w.-]{1,256}", re.ASCII)
 _DEFAULTS = {f.name: f.default for f in Integration._meta.fields if isinstance(f.default, int)}
 MAX_TOPICS = 100
+
+
+def refuse(form: forms.Form, error: BadSetting) -> None:
+    """Tell beside the field what the command did not take."""
+    told = str(error)
+    at = error.field if error.field in form.fields else None
+    form.add_error(at, f"{told[:1].upper()}{told[1:]}.")
 
 
 class Topics(forms.CharField):
@@ -89,12 +96,43 @@ class IntegrationForm(forms.Form):
             )
 
     def refuse(self, error: BadSetting) -> None:
-        """Tell beside the field what the command did not take."""
-        told = str(error)
-        at = error.field if error.field in self.fields else None
-        self.add_error(at, f"{told[:1].upper()}{told[1:]}.")
+        refuse(self, error)
 
     def settings(self) -> dict[str, Any]:
         """What was filled in, under the names of the model, but for its name and place."""
         apart = {"name", "workspace"}
         return {name: value for name, value in self.cleaned_data.items() if name not in apart}
+
+
+class _Overlap(forms.Form):
+    """How long the old one holds beside the new one."""
+
+    overlap_h = forms.FloatField(
+        min_value=0,
+        max_value=MAX_OVERLAP_H,
+        initial=24,
+        label="The old one holds for, in hours",
+        help_text="Time to change the sender. 0 ends it now.",
+    )
+
+    def refuse(self, error: BadSetting) -> None:
+        refuse(self, error)
+
+
+class TokenForm(_Overlap):
+    pass
+
+
+class KeyForm(_Overlap):
+    """A key that the sender made, or none: then AIRRA makes one."""
+
+    def __init__(self, data: QueryDict | None, *, is_theirs: bool) -> None:
+        super().__init__(data)
+        self.fields["key"] = forms.CharField(
+            required=is_theirs,
+            max_length=500,
+            label="Signing key",
+            help_text="As the sender shows it." if is_theirs else "Empty: AIRRA makes one.",
+            widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        )
+        self.order_fields(["key", "overlap_h"])

@@ -8,12 +8,13 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 
 from incidents.commands import integration as commands
+from incidents.ingest.formats.registry import FORMATS
 from incidents.ingest.guides import GUIDES
 from incidents.models import Integration, Workspace
 from incidents.permissions import NotPermitted, Permission
 from incidents.queries import deliveries
 from incidents.queries import integrations as queries
-from incidents.queries.access import may
+from incidents.queries.access import permissions_of
 from incidents.queries.shell import administered
 from incidents.views.integration_forms import IntegrationForm
 from incidents.views.refusals import answers_refusals, person
@@ -36,9 +37,21 @@ def integration(request: HttpRequest, integration_id: UUID) -> HttpResponse:
         "secrets": queries.secrets(found),
         "deliveries": deliveries.latest(found),
         "changes": queries.changes(found),
-        "may_edit": may(request.user, Permission.ADMINISTER, found.workspace),
+        "refused": deliveries.refused(found),
+        **_rights(request, found),
     }
     return render(request, "incidents/integration.html", context)
+
+
+def _rights(request: HttpRequest, found: Integration) -> dict[str, bool]:
+    held = permissions_of(request.user, found.workspace)
+    return {
+        "may_edit": Permission.ADMINISTER in held,
+        "may_replay": Permission.RESPOND in held,
+        "has_token": found.kind not in commands.WITHOUT_TOKEN,
+        "has_key": found.kind in commands.SIGNABLE,
+        "has_mapping": found.kind in FORMATS and FORMATS[found.kind].is_mapped,
+    }
 
 
 def _places(request: HttpRequest) -> list[Workspace]:
@@ -85,10 +98,13 @@ def _made(request: HttpRequest, form: IntegrationForm, kind: str) -> HttpRespons
     except commands.BadSetting as error:
         form.refuse(error)
         return None
-    return _shown_once(request, made, secret)
+    return shown_once(request, made, secret, heading=f"{made.name} is ready")
 
 
-def _shown_once(request: HttpRequest, integration: Integration, secret: str) -> HttpResponse:
+def shown_once(
+    request: HttpRequest, integration: Integration, secret: str, *, heading: str
+) -> HttpResponse:
+    """The one page that shows a secret, beside how it is used."""
     how = queries.instructions(integration, secret=secret)
-    context = {"integration": integration, "how": how, "heading": f"{integration.name} is ready"}
+    context = {"integration": integration, "how": how, "heading": heading}
     return render(request, "incidents/integration_ready.html", context)

@@ -35,6 +35,7 @@ from incidents.models import (
     AuditEvent,
     Delivery,
     Integration,
+    IntegrationSecret,
     SavedView,
     ServiceDependency,
     Workspace,
@@ -169,7 +170,8 @@ def _values(here: Workspace, viewer: User) -> dict[str, object]:
             workspace=here, scope="kind", value="docker", reason="not these", actor="ana"
         ).pk,
         "delivery_id": Delivery.objects.all()[0].pk,
-        "integration_id": Integration.objects.all()[0].pk,
+        "integration_id": Integration.objects.get(workspace=here, name="scripts").pk,
+        "secret_id": IntegrationSecret.objects.get(integration__name="scripts").pk,
     }
 
 

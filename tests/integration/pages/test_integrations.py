@@ -9,6 +9,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from airra.lib import clock
+from incidents.commands.integration import create_integration
+from incidents.ingest.guides import GUIDES
+from incidents.ingest.snippets import HIDDEN
 from incidents.models import AuditEvent, Delivery, Integration, Workspace
 from tests.factories import incidents as make
 from tests.integration.pages.conftest import client_of
@@ -110,3 +113,96 @@ def test_what_is_elsewhere_is_not_listed(as_viewer: Client, workspace: Workspace
     other = Integration.objects.create(workspace=there, name="theirs", kind="generic")
     assert "theirs" not in as_viewer.get("/integrations/").content.decode()
     assert as_viewer.get(f"/integrations/{other.pk}/").status_code == 404
+
+
+@pytest.fixture
+def sender(workspace: Workspace) -> Integration:
+    made, _ = create_integration(workspace=workspace, name="scripts", kind="generic", by=None)
+    return made
+
+
+def test_a_new_token_is_shown_once_and_the_old_one_holds_a_while(
+    as_admin: Client, sender: Integration
+) -> None:
+    answer = as_admin.post(f"/integrations/{sender.pk}/token/", {"overlap_h": "2"})
+    (token,) = set(re.findall(r"airra_in_[\w-]+", answer.content.decode()))
+    assert "no-store" in answer.headers["Cache-Control"]
+    page = as_admin.get(f"/integrations/{sender.pk}/").content.decode()
+    assert token not in page
+    assert "expires in" in page
+    assert sender.secrets.filter(expires_at__isnull=True).count() == 1
+
+
+def test_a_revoked_secret_is_over_at_once(as_admin: Client, sender: Integration) -> None:
+    secret = sender.secrets.get()
+    path = f"/integrations/secrets/{secret.pk}/revoke/"
+    assert "never used" in as_admin.get(path).content.decode()
+    as_admin.post(path)
+    secret.refresh_from_db()
+    assert secret.expires_at is not None
+    assert secret.expires_at <= clock.now()
+
+
+def test_a_signing_key_is_brought_or_made(as_admin: Client, sender: Integration) -> None:
+    path = f"/integrations/{sender.pk}/key/"
+    made = as_admin.post(path, {"overlap_h": "0"}).content.decode()
+    assert "This is the only time the secret is shown" in made
+    brought = as_admin.post(path, {"overlap_h": "0", "key": "a key of theirs"}, follow=True)
+    assert "a key of theirs" not in brought.content.decode()
+    short = as_admin.post(path, {"overlap_h": "0", "key": "x"})
+    assert short.status_code == 422
+    assert 'id="id_key_error"' in short.content.decode()
+
+
+def test_pausing_closes_the_door_and_resuming_opens_it(
+    as_admin: Client, sender: Integration
+) -> None:
+    path = f"/integrations/{sender.pk}/switch/"
+    assert "Paused" in as_admin.post(path, {"to": "off"}, follow=True).content.decode()
+    assert Client().post(f"/hooks/{sender.pk}/").status_code == 404
+    as_admin.post(path, {"to": "on"})
+    assert Client().post(f"/hooks/{sender.pk}/").status_code == 401
+    changed = AuditEvent.objects.filter(kind="integration.changed").order_by("pk")
+    assert [event.after for event in changed] == [{"is_active": False}, {"is_active": True}]
+
+
+def test_limits_are_changed_and_recorded(
+    as_admin: Client, workspace: Workspace, sender: Integration
+) -> None:
+    form = {"name": "scripts", "heartbeat_min": "15", "rate_per_min": "60", "max_body_kib": "9"}
+    as_admin.post(f"/integrations/{sender.pk}/change/", form)
+    sender.refresh_from_db()
+    assert (sender.heartbeat_min, sender.rate_per_min, sender.max_body_kib) == (15, 60, 9)
+    Integration.objects.create(workspace=workspace, name="taken", kind="generic")
+    answer = as_admin.post(f"/integrations/{sender.pk}/change/", {**form, "name": "taken"})
+    assert answer.status_code == 422
+    assert 'id="id_name_error"' in answer.content.decode()
+
+
+def test_topics_of_sns_are_asked_for_and_checked(as_admin: Client, workspace: Workspace) -> None:
+    path = "/integrations/add/?kind=cloudwatch_sns"
+    wrong = as_admin.post(path, given(workspace, topics="https://example.org"))
+    assert 'id="id_topics_error"' in wrong.content.decode()
+    topic = "arn:aws:sns:eu-west-1:123456789012:alarms"
+    page = as_admin.post(path, given(workspace, topics=topic)).content.decode()
+    assert f"--topic-arn {topic}" in page
+    assert "only time" not in page, "there is no secret to show"
+
+
+@pytest.mark.parametrize("kind", sorted(GUIDES))
+def test_every_kind_can_be_added_and_says_what_to_do(
+    as_admin: Client, workspace: Workspace, kind: str
+) -> None:
+    topic = "arn:aws:sns:eu-west-1:123456789012:alarms"
+    path = f"/integrations/add/?kind={kind}"
+    assert as_admin.get(path).status_code == 200
+    answer = as_admin.post(path, given(workspace, topics=topic))
+    how = answer.context["how"]
+    assert how.steps
+    assert how.address.startswith("http://127.0.0.1:8000/")
+    assert "{" not in "".join(how.steps)
+    made = Integration.objects.get()
+    assert bool(how.secret) == (how.guide.proof in {"token", "routing key", "secret"})
+    assert as_admin.get(f"/integrations/{made.pk}/").status_code == 200
+    for snippet in how.snippets:
+        assert HIDDEN not in snippet.text, snippet.title

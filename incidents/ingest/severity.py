@@ -32,3 +32,8 @@ def severity_of_number(number: int) -> Severity | None:
     if not 1 <= number <= _OTEL_MOST:
         return None
     return next(severity for least, severity in _OTEL_FROM if number >= least)
+
+
+def words_of(severity: Severity) -> tuple[str, ...]:
+    """The words that mean it, for people who look them up."""
+    return _WORDS[severity]

@@ -20,7 +20,7 @@ STATES = {
 _SERVICE_TAGS = ("service", "app", "application")
 _SERVICE_DIMENSIONS = ("service", "servicename")
 _SEVERITY_TAGS = ("severity", "priority")
-_TELLING = frozenset({"critical", "fatal", "warning", "p1", "p2", "p3", "p4", "p5"}) & WORDS
+TELLING = frozenset({"critical", "fatal", "warning", "p1", "p2", "p3", "p4", "p5"}) & WORDS
 
 
 def status_of(state: Field) -> AlertStatus:
@@ -45,7 +45,7 @@ def severity_word(tags: Mapping[str, str], name: str) -> str:
     by_tag = _lower(tags)
     told = first(by_tag.get(tag, "") for tag in _SEVERITY_TAGS)
     words = re.split(r"[^a-z0-9]+", name.lower())
-    return told or first(word for word in words if word in _TELLING)
+    return told or first(word for word in words if word in TELLING)
 
 
 def _lower(texts: Mapping[str, str]) -> dict[str, str]:

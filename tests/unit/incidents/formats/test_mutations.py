@@ -11,21 +11,10 @@ from hypothesis import strategies as st
 from incidents.ingest.alerts import MAX_KEY, MAX_TITLE, Batch, Malformed
 from incidents.ingest.formats.registry import FORMATS
 from incidents.ingest.reading import identity, kept_headers, read
-from tests.fakes.payloads import cloudevents, cloudwatch, github, grafana, own, pagerduty, sentry
 from tests.fakes.payloads.sent import Sent, changed
-from tests.unit.incidents.formats.vendors import VENDORS
+from tests.fakes.payloads.valid import VALID
 
 Path = tuple[str | int, ...]
-VALID: dict[str, list[Sent]] = {vendor.kind: [vendor.firing, vendor.resolved] for vendor in VENDORS}
-VALID["grafana"].append(grafana.legacy())
-VALID["cloudwatch_sns"] += [cloudwatch.asks(), cloudwatch.composite()]
-VALID["pagerduty"].append(pagerduty.note())
-VALID["pagerduty_events"].append(pagerduty.change())
-VALID["sentry"] += [sentry.event_alert(), sentry.metric_alert(), sentry.metric_alert("resolved")]
-VALID["cloudevents"] += [cloudevents.binary(), cloudevents.batch(cloudevents.event())]
-VALID["changes"] = [Sent(own.change()), Sent({"changes": [own.change(), own.change(id=7)]})]
-VALID["github"] = [github.deployment(), github.status(), github.ping()]
-
 scalars = (
     st.none()
     | st.booleans()

@@ -4,6 +4,7 @@ from django.urls import path
 
 from incidents.views import (
     account,
+    alerts,
     audit_log,
     deliveries,
     incident_actions,
@@ -11,6 +12,7 @@ from incidents.views import (
     mapping,
     saved_views,
     services,
+    silences,
 )
 from incidents.views import integration_changes as changes
 
@@ -30,6 +32,13 @@ urlpatterns = [
     path("dependencies/<int:edge_id>/hide/", services.hide_edge, name="edge-hide"),
     path("dependencies/<int:edge_id>/show/", services.show_edge, name="edge-show"),
     path("dependencies/<int:edge_id>/unsay/", services.unsay_edge, name="edge-unsay"),
+    path("alerts/", alerts.alerts, name="alerts"),
+    path("alerts/rows/", alerts.alert_rows, name="alert-rows"),
+    path("alerts/<uuid:alert_id>/", alerts.alert, name="alert"),
+    path("silences/", silences.silences, name="silences"),
+    path("silences/new/", silences.new, name="silence-new"),
+    path("silences/<uuid:silence_id>/", silences.silence, name="silence"),
+    path("silences/<uuid:silence_id>/end/", silences.end, name="silence-end"),
     path("integrations/", integrations.integrations, name="integrations"),
     path("integrations/add/", integrations.add, name="integration-add"),
     path("integrations/<uuid:integration_id>/", integrations.integration, name="integration"),

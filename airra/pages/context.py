@@ -17,6 +17,7 @@ from remediation.queries.stops import Stop, stops_for
 
 SECTIONS = (
     "incidents",
+    "alerts",
     "approvals",
     "services",
     "detectors",
@@ -30,7 +31,7 @@ SECTIONS = (
     "policy",
 )
 # Pages that stand under another entry of the rail.
-_WITHIN = {"deliveries": "integrations"}
+_WITHIN = {"deliveries": "integrations", "silences": "alerts"}
 
 
 @dataclass

@@ -63,6 +63,22 @@ class Alert(models.Model):
             models.Index(fields=["incident", "status"]),
             models.Index(fields=["workspace", "-id"]),
             models.Index(fields=["workspace", "status", "-id"]),
+            # What people look for among very many: few rows, newest first.
+            models.Index(
+                fields=["workspace", "-id"],
+                condition=~Q(status=AlertStatus.RESOLVED),
+                name="alerts_that_are_live",
+            ),
+            models.Index(
+                fields=["workspace", "-id"],
+                condition=Q(is_flapping=True),
+                name="alerts_that_are_flapping",
+            ),
+            models.Index(
+                fields=["workspace", "-id"],
+                condition=Q(silenced_by__isnull=False),
+                name="alerts_that_were_silenced",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -1,13 +1,20 @@
 """Silences: which of them covers an alert, and the lists and pages that show them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Count, Q
+from django.shortcuts import get_object_or_404
 
 from airra.lib import clock
-from incidents.ingest.matching import all_hold, matchers
+from incidents.ingest.matching import Matcher, all_hold, matchers
 from incidents.models import Alert, Integration, Service, Silence, Workspace
+from incidents.queries.access import AnyUser, workspaces_of
+
+SHOWN = 100
+_LOOKED_AT = 2000  # live alerts that a form is tried on
 
 
 def covering(
@@ -48,3 +55,57 @@ def one_service(alerts: Iterable[Alert]) -> UUID | None:
     """The service of all of these, if it is the same."""
     services = {alert.service_id for alert in alerts}
     return services.pop() if len(services) == 1 else None
+
+
+@dataclass(frozen=True)
+class SilenceRow:
+    """`standing` is coming, active or over."""
+
+    silence: Silence
+    standing: str
+    swallowed: int
+    matchers: tuple[str, ...]
+
+
+def _row(silence: Silence, swallowed: int, now: datetime) -> SilenceRow:
+    standing = "active" if silence.starts_at <= now else "coming"
+    standing = "over" if silence.ends_at <= now else standing
+    return SilenceRow(
+        silence, standing, swallowed, tuple(str(one) for one in matchers(silence.matchers))
+    )
+
+
+def rows(user: AnyUser) -> list[SilenceRow]:
+    """The newest by their end, so that what still holds or is to come stands first."""
+    here = Silence.objects.filter(workspace__in=workspaces_of(user))
+    found = here.select_related("service", "created_by").order_by("-ends_at")
+    now = clock.now()
+    listed = found.annotate(swallowed=Count("alerts"))[:SHOWN]
+    return [_row(silence, silence.swallowed, now) for silence in listed]
+
+
+def visible_silence(user: AnyUser, silence_id: UUID) -> Silence:
+    here = Silence.objects.filter(workspace__in=workspaces_of(user))
+    return get_object_or_404(
+        here.select_related("workspace", "service", "created_by"), pk=silence_id
+    )
+
+
+def row_of(silence: Silence) -> SilenceRow:
+    return _row(silence, silence.alerts.count(), clock.now())
+
+
+def swallowed_by(silence: Silence) -> list[Alert]:
+    found = silence.alerts.select_related("service", "integration", "incident")
+    return list(found.order_by("-pk")[:SHOWN])
+
+
+def would_match(
+    *, workspace: Workspace, service: Service | None, wanted: Sequence[Matcher]
+) -> list[Alert]:
+    """The live alerts that such a silence would have kept, the newest first."""
+    live = Alert.objects.live().filter(workspace=workspace)
+    if service is not None:
+        live = live.filter(service=service)
+    found = live.select_related("service", "integration").order_by("-pk")[:_LOOKED_AT]
+    return [alert for alert in found if all_hold(wanted, words_of(alert, alert.integration))]

@@ -17,6 +17,7 @@ from incidents.models import (
     Membership,
     Service,
     ServiceDependency,
+    Silence,
     TimelineEvent,
     Workspace,
 )
@@ -157,3 +158,15 @@ def alert(about: Incident, *, title: str = "High memory on payments", **fields: 
         incident=about,
         **fields,
     )
+
+
+def silence(*, place: Workspace | None = None, **fields: Any) -> Silence:
+    """Active for an hour, over the alerts of one region."""
+    now = clock.now()
+    given: dict[str, Any] = {
+        "reason": "Switch of the disks",
+        "matchers": [{"label": "region", "op": "=", "value": "eu-1"}],
+        "starts_at": now - timedelta(minutes=5),
+        "ends_at": now + timedelta(hours=1),
+    }
+    return Silence.objects.create(workspace=place or workspace(), **given | fields)

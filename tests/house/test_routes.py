@@ -32,6 +32,7 @@ from incidents.commands import audit
 from incidents.commands.access import issue_token
 from incidents.commands.integration import create_integration
 from incidents.models import (
+    Alert,
     AuditEvent,
     Delivery,
     Integration,
@@ -172,6 +173,8 @@ def _values(here: Workspace, viewer: User) -> dict[str, object]:
         "delivery_id": Delivery.objects.all()[0].pk,
         "integration_id": Integration.objects.get(workspace=here, name="scripts").pk,
         "secret_id": IntegrationSecret.objects.get(integration__name="scripts").pk,
+        "alert_id": Alert.objects.all()[0].pk,
+        "silence_id": make.silence(place=here).pk,
     }
 
 

@@ -41,6 +41,15 @@ incidents:edge-show         GET   302 405 405 405 405 405
 incidents:edge-show         POST  302 404 403 403 403 302
 incidents:edge-unsay        GET   302 405 405 405 405 405
 incidents:edge-unsay        POST  302 404 403 403 403 302
+incidents:alerts            GET   302 200 200 200 200 200
+incidents:alert-rows        GET   302 200 200 200 200 200
+incidents:alert             GET   302 404 200 200 200 200
+incidents:silences          GET   302 200 200 200 200 200
+incidents:silence-new       GET   302 200 403 200 200 200
+incidents:silence-new       POST  302 422 403 422 422 422
+incidents:silence           GET   302 404 200 200 200 200
+incidents:silence-end       GET   302 405 405 405 405 405
+incidents:silence-end       POST  302 404 403 302 302 302
 incidents:integrations      GET   302 200 200 200 200 200
 incidents:integration-add   GET   302 200 403 403 403 200
 incidents:integration-add   POST  302 422 403 403 403 422

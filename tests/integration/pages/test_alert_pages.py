@@ -1,0 +1,266 @@
+"""Alerts and silences as pages: what they show, whom they ask, and that a storm changes nothing."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+
+from airra.lib import clock
+from airra.lib.ids import uuid7
+from incidents.lifecycle import AlertStatus, Severity
+from incidents.models import Alert, Incident, Integration, Silence, Workspace
+from incidents.queries import alerts as queries
+from tests.factories import incidents as make
+
+pytestmark = pytest.mark.django_db
+
+Count = Callable[[str], int]
+STORM = 100_000
+BUDGET = 12
+
+
+@pytest.fixture
+def sender(workspace: Workspace) -> Integration:
+    return Integration.objects.create(workspace=workspace, name="storm", kind="alertmanager")
+
+
+def _rows(sender: Integration, number: int, *, live: int = 0) -> None:
+    """So many alerts that are over, the last `live` of them still firing."""
+    at = clock.now() - timedelta(days=1)
+    service = make.service("payments")
+    Alert.objects.bulk_create(
+        (
+            Alert(
+                id=uuid7(),
+                workspace=sender.workspace,
+                integration=sender,
+                dedup_key=f"key-{i}",
+                status=AlertStatus.FIRING if i >= number - live else AlertStatus.RESOLVED,
+                title=f"alert {i}",
+                severity=Severity.HIGH if i % 100 == 0 else Severity.LOW,
+                service=service,
+                starts_at=at,
+                ends_at=None if i >= number - live else at,
+                last_seen_at=at,
+            )
+            for i in range(number)
+        ),
+        batch_size=2000,
+        ignore_conflicts=True,
+    )
+
+
+def _plan(view: str, user: User, **filters: str) -> str:
+    """How the database would find the rows of a page."""
+    found = queries._narrowed(
+        queries._of_view(Alert.objects.all(), view), queries.AlertFilters.parse(filters)
+    )
+    return found.filter(workspace=Workspace.objects.get()).order_by("-pk")[:51].explain()
+
+
+def test_a_storm_costs_the_list_no_query_more(
+    queries_of: Count, sender: Integration, responder: User
+) -> None:
+    paths = [f"/alerts/?view={view}" for view in queries.VIEWS]
+    paths += ["/alerts/rows/?view=live", "/alerts/?view=all&severity=high&q=alert"]
+    _rows(sender, 100, live=60)
+    with_few = [queries_of(path) for path in paths]
+    _rows(sender, STORM, live=60)
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE incidents_alert")
+    assert Alert.objects.count() >= STORM
+    assert [queries_of(path) for path in paths] == with_few
+    assert max(with_few) <= BUDGET
+    assert "alerts_that_are_live" in _plan("live", responder)
+    assert "alerts_that_are_flapping" in _plan("flapping", responder)
+    assert "alerts_that_were_silenced" in _plan("silenced", responder)
+    for view in queries.VIEWS:
+        plan = _plan(view, responder)
+        assert "TEMP B-TREE" not in plan, f"{view} sorts every row: {plan}"
+        assert "Seq Scan" not in plan, f"{view} reads every row: {plan}"
+
+
+def test_an_alert_page_asks_the_same_for_many_episodes(
+    queries_of: Count, story: Incident, responder: User
+) -> None:
+    alert = make.alert(story)
+    before = queries_of(f"/alerts/{alert.pk}/")
+    for day in range(30):
+        again = {"status": AlertStatus.RESOLVED, "ends_at": clock.now()}
+        Alert.objects.create(
+            workspace=alert.workspace,
+            integration=alert.integration,
+            dedup_key=alert.dedup_key,
+            title=alert.title,
+            severity=alert.severity,
+            starts_at=alert.starts_at - timedelta(days=day + 1),
+            incident=story,
+            **again,
+        )
+    assert queries_of(f"/alerts/{alert.pk}/") == before <= BUDGET
+
+
+@pytest.fixture
+def page(client: Client, responder: User) -> Client:
+    client.force_login(responder)
+    return client
+
+
+def _text(client: Client, path: str) -> str:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_each_filter_narrows_and_the_cursor_walks_all(page: Client, sender: Integration) -> None:
+    _rows(sender, 120, live=120)
+    Alert.objects.filter(dedup_key="key-7").update(is_flapping=True)
+    Alert.objects.filter(dedup_key="key-8").update(status=AlertStatus.NO_DATA)
+    assert _text(page, "/alerts/?view=flapping").count("data-row-link") == 1
+    assert _text(page, "/alerts/?status=no_data").count("data-row-link") == 1
+    assert _text(page, "/alerts/?severity=high").count("data-row-link") == 2
+    assert _text(page, "/alerts/?q=alert+119").count("data-row-link") == 1
+    assert "Nothing matches this filter" in _text(page, "/alerts/?q=zebra")
+    assert _text(page, f"/alerts/?integration={uuid7()}").count("data-row-link") == 0
+    assert _text(page, "/alerts/?service=x&status=y&severity=z&view=w&before=v").count("<tr id")
+    seen: set[str] = set()
+    query = "view=all"
+    while query:
+        context = page.get(f"/alerts/?{query}").context
+        seen |= {row.dedup_key for row in context["rows"]}
+        query = context["next"]
+    assert len(seen) == 120
+
+
+def test_what_is_elsewhere_is_not_shown(page: Client) -> None:
+    there = make.workspace("elsewhere")
+    far = Integration.objects.create(workspace=there, name="far", kind="generic")
+    _rows(far, 3, live=3)
+    assert "No alert has come in yet" in _text(page, "/alerts/")
+    assert page.get(f"/alerts/{Alert.objects.all()[0].pk}/").status_code == 404
+
+
+def test_a_poll_without_news_is_answered_304(page: Client, sender: Integration) -> None:
+    _rows(sender, 3, live=3)
+    tag = page.get("/alerts/rows/").headers["HX-PTag"]
+    assert page.get("/alerts/rows/", headers={"HX-PTag": tag}).status_code == 304
+    Alert.objects.filter(dedup_key="key-1").update(is_flapping=True)
+    assert page.get("/alerts/rows/", headers={"HX-PTag": tag}).status_code == 200
+
+
+def test_an_alert_shows_its_reason_and_links_only_to_the_web(page: Client, story: Incident) -> None:
+    alert = make.alert(story, url="javascript:alert(1)", severity_reason="its sender said “p1”")
+    text = _text(page, f"/alerts/{alert.pk}/")
+    assert "its sender said “p1”" in text
+    assert "javascript:" not in text
+    Alert.objects.filter(pk=alert.pk).update(url="https://example.org/a")
+    assert 'href="https://example.org/a"' in _text(page, f"/alerts/{alert.pk}/")
+
+
+def test_labels_are_text(page: Client, story: Incident) -> None:
+    alert = make.alert(story, labels={"<b>x</b>": "<script>1</script>"})
+    text = _text(page, f"/alerts/{alert.pk}/")
+    assert "<script>1" not in text
+    assert "&lt;script&gt;1" in text
+
+
+# Silences
+
+
+def _form(workspace: Workspace, **changed: str) -> dict[str, str]:
+    now = clock.now()
+    return {
+        "reason": "Switch of the disks",
+        "kind": "maintenance",
+        "matchers": "region = eu-1",
+        "starts_at": f"{now:%Y-%m-%dT%H:%M}",
+        "ends_at": f"{now + timedelta(hours=1):%Y-%m-%dT%H:%M}",
+        "replays": "on",
+        "workspace": str(workspace.pk),
+        **changed,
+    }
+
+
+def test_the_form_is_filled_in_from_alerts(page: Client, story: Incident) -> None:
+    one = make.alert(story, labels={"region": "eu-1", "host": "a", "severity": "high"})
+    two = make.alert(story, labels={"region": "eu-1", "host": "b", "severity": "high"})
+    text = _text(page, f"/silences/new/?alert={one.pk}&alert={two.pk}")
+    assert "region = eu-1" in text
+    assert "host = " not in text
+    assert "severity = " not in text
+
+
+def test_alerts_that_share_nothing_are_said_to(page: Client, story: Incident) -> None:
+    one = make.alert(story, labels={"region": "eu-1"})
+    two = make.alert(story, labels={"region": "us-1"})
+    Alert.objects.update(service=None)
+    text = _text(page, f"/silences/new/?alert={one.pk}&alert={two.pk}")
+    assert "share neither a label nor a service" in text
+
+
+def test_the_form_is_filled_in_from_a_service(page: Client) -> None:
+    service = make.service("payments")
+    assert f'value="{service.pk}" selected' in _text(page, f"/silences/new/?service={service.pk}")
+    assert page.get(f"/silences/new/?service={uuid7()}").status_code == 404
+
+
+def test_it_can_be_tried_before_it_is_begun(
+    page: Client, story: Incident, workspace: Workspace
+) -> None:
+    make.alert(story, labels={"region": "eu-1"})
+    text = page.post("/silences/new/", _form(workspace, **{"try": "1"})).content.decode()
+    assert "<b>1</b> live alert" in text
+    assert not Silence.objects.exists()
+
+
+def test_beginning_and_ending_one(page: Client, workspace: Workspace, responder: User) -> None:
+    answer = page.post("/silences/new/", _form(workspace), follow=True)
+    made = Silence.objects.get()
+    assert made.matchers == [{"label": "region", "op": "=", "value": "eu-1"}]
+    assert (made.kind, made.created_by, made.replays) == ("maintenance", responder, True)
+    assert "End it now" in answer.content.decode()
+    assert "Active" in _text(page, "/silences/")
+    page.post(f"/silences/{made.pk}/end/")
+    made.refresh_from_db()
+    assert made.ends_at <= clock.now()
+    assert page.post(f"/silences/{made.pk}/end/").status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"matchers": "host =~ (a+)+"}, "not understood here"),
+        ({"matchers": ""}, "silence everything"),
+        ({"ends_at": "2020-01-01T00:00"}, "end after it begins"),
+        ({"ends_at": "soon"}, "valid date"),
+        ({"reason": ""}, "required"),
+    ],
+)
+def test_what_is_wrong_is_said_at_the_form(
+    page: Client, workspace: Workspace, changed: dict[str, str], why: str
+) -> None:
+    answer = page.post("/silences/new/", _form(workspace, **changed))
+    assert answer.status_code == 422
+    assert why in answer.content.decode()
+    assert not Silence.objects.exists()
+
+
+def test_a_service_of_another_workspace_is_refused(
+    page: Client, workspace: Workspace, responder: User
+) -> None:
+    far = make.service("far", place=make.workspace("elsewhere"))
+    answer = page.post("/silences/new/", _form(workspace, service=str(far.pk)))
+    assert answer.status_code == 422
+    assert not Silence.objects.exists()
+
+
+def test_its_page_lists_what_it_swallowed(page: Client, story: Incident) -> None:
+    silence = make.silence()
+    alert = make.alert(story, title="Kept quiet")
+    Alert.objects.filter(pk=alert.pk).update(silenced_by=silence, incident=None)
+    assert "Kept quiet" in _text(page, f"/silences/{silence.pk}/")
+    assert "Kept quiet" in _text(page, "/alerts/?view=silenced")

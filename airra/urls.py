@@ -12,7 +12,7 @@ from airra.pages import home, incident, incidents, service
 from analysis.api import otlp
 from incidents import urls as incident_urls
 from incidents.admin import site as settings_site
-from incidents.api import hooks
+from incidents.api import enqueue, hooks
 from incidents.views.account import SignIn
 
 # Pages that span the apps stand in the namespace of what they are about.
@@ -44,6 +44,8 @@ urlpatterns = [
     path("api/v1/", (api_urls, api_app, api_namespace)),
     path("docs/", to_docs, name="docs"),
     path("hooks/<uuid:integration_id>/", hooks.receive, name="hook"),
+    path("v2/enqueue", enqueue.events, name="enqueue"),
+    path("v2/change/enqueue", enqueue.changes, name="enqueue-change"),
     path("otlp/<uuid:integration_id>/v1/traces", otlp.traces, name="otlp-traces"),
     path("otlp/<uuid:integration_id>/v1/logs", otlp.logs, name="otlp-logs"),
     path("health", health, name="health"),

@@ -9,6 +9,16 @@ def process_delivery(*, delivery_id: str) -> None:
     delivery.process(delivery_id=delivery_id)
 
 
+@job(Job.DRAIN_DELIVERIES)
+def drain_deliveries(*, workspace_id: str) -> None:
+    delivery.drain(workspace_id=workspace_id)
+
+
+@job(Job.CONFIRM_SUBSCRIPTION, queue="slow")
+def confirm_subscription(*, delivery_id: str) -> None:
+    delivery.confirm_subscription(delivery_id=delivery_id)
+
+
 @job(Job.SWEEP_INCIDENTS)
 def sweep() -> None:
     delivery.sweep()

@@ -5,22 +5,30 @@ or late does no harm, because every job re-reads its row and the sweep wakes wha
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from enum import StrEnum
 from functools import wraps
 from typing import Any
 
 import structlog
 from celery import current_app
+from django.core.cache import cache
 from django.db import transaction
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from airra.lib.roles import require_role
 
 log = structlog.get_logger(__name__)
 
+CACHE_IS_DOWN = (RedisError, OSError)
+_ALONE_S = 10
+
 
 class Job(StrEnum):
     PROCESS_DELIVERY = "incidents.process_delivery"
+    DRAIN_DELIVERIES = "incidents.drain_deliveries"
+    CONFIRM_SUBSCRIPTION = "incidents.confirm_subscription"
     VERIFY_AUDIT = "incidents.verify_audit"
     SCAN = "analysis.scan"
     WATCH = "analysis.watch"
@@ -83,3 +91,53 @@ def enqueue(name: Job, **ids: str) -> None:
             log.warning("broker_unreachable", job=name.value, error=str(error), **ids)
 
     transaction.on_commit(send)
+
+
+def enqueue_once(name: Job, **ids: str) -> None:
+    """As `enqueue`, but nothing is sent while the same job waits or runs.
+
+    For jobs that do all there is to do, over `Alone`: a thousand rows then send one message, not a
+    thousand. A cache that is down lets every message through.
+    """
+
+    def send() -> None:
+        if _is_first(name, ids):
+            enqueue(name, **ids)
+
+    transaction.on_commit(send)
+
+
+class Alone:
+    """What a job of `enqueue_once` holds while it runs: `stay` now and then, and `end` at the end.
+
+    Whoever writes a row after `end` sends a new message; so look once more after it. A job that
+    dies holds it for `_ALONE_S`.
+    """
+
+    def __init__(self, name: Job, **ids: str) -> None:
+        self._key = _key_of(name, ids)
+
+    def stay(self) -> None:
+        with suppress(*CACHE_IS_DOWN):
+            cache.set(self._key, 1, _ALONE_S)
+
+    def is_held(self) -> bool:
+        with suppress(*CACHE_IS_DOWN):
+            return cache.get(self._key) is not None
+        return False
+
+    def end(self) -> None:
+        with suppress(*CACHE_IS_DOWN):
+            cache.delete(self._key)
+
+
+def _key_of(name: Job, ids: dict[str, str]) -> str:
+    return ":".join(["airra:once", name.value, *(ids[key] for key in sorted(ids))])
+
+
+def _is_first(name: Job, ids: dict[str, str]) -> bool:
+    try:
+        return bool(cache.add(_key_of(name, ids), 1, _ALONE_S))
+    except CACHE_IS_DOWN as error:
+        log.warning("cache_unreachable", job=name.value, error=str(error))
+        return True

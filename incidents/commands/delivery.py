@@ -1,91 +1,78 @@
 """A webhook body: stored first, judged second, and turned into alerts by a job.
 
-A body that is malformed is answered with what was wrong and kept; a job that dies leaves it STORED,
-and the sweep wakes it again.
+What senders write themselves is answered with what was wrong; a vendor, who would give up or try
+for days, is answered that it was taken, and what was wrong is listed. A job that dies leaves the
+delivery STORED, and the sweep wakes it again.
 """
 
-import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
 
-from airra.lib import clock, heartbeat, metrics
-from airra.lib.db import Conflict, compare_and_set
-from airra.lib.jobs import Job, enqueue
+from airra.lib import clock, heartbeat
+from airra.lib.db import compare_and_set
+from airra.lib.jobs import Alone, Job, enqueue, enqueue_once
 from incidents.commands import alert as alerts
-from incidents.commands import audit, timeline
-from incidents.ingest.alerts import Batch, Malformed, Message
-from incidents.ingest.reading import read
-from incidents.models import Delivery, Incident, Integration, TimelineEvent, Workspace
+from incidents.commands import audit, retention, sns, storing
+from incidents.commands.proving import (
+    CUT_FROM,
+    PROVEN,
+    Envelope,
+    distrust,
+    note_use,
+    prove,
+    verdict_on,
+)
+from incidents.commands.taking import (
+    MAX_ATTEMPTS,
+    count,
+    give_up,
+    hold,
+    is_of_the_database,
+    read_batch,
+    refuse,
+    take,
+)
+from incidents.ingest.alerts import Batch, Malformed
+from incidents.ingest.trust.claims import Arrival, Trusted, Undecided, Untrusted, Verdict
+from incidents.models import Delivery, Integration
 from incidents.permissions import Permission
 from incidents.queries.access import require
 
+State = Delivery.State
+Kind = Integration.Kind
+
+# Whose senders are people's own scripts, or tell people what they were answered.
+TOLD_AT_ONCE = frozenset(
+    {Kind.GENERIC, Kind.CHANGES, Kind.CLOUDEVENTS, Kind.ALERTMANAGER, Kind.PAGERDUTY_EVENTS}
+)
 _LOST_AFTER = timedelta(seconds=5)
+_AT_ONCE = 50
+_DRAIN_FOR = timedelta(seconds=20)
+_UNDECIDED_FOR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """What became of a body. `malformed` says what was wrong; the delivery is kept all the same."""
+    """What became of a body.
+
+    `malformed` and `untrusted` say what was wrong; the delivery is kept all the same, but for a
+    flood of forgeries. `batch` is what it holds, where that was read at once.
+    """
 
     delivery: Delivery
     is_repeat: bool = False
     malformed: Malformed | None = None
-
-
-def receive(
-    *, integration: Integration, body: bytes, content_type: str = "", idempotency_key: str = ""
-) -> Receipt:
-    """Store a body, then judge it, then wake the job that reads its alerts."""
-    identity = _identity(integration, body, idempotency_key)
-    delivery, is_new = _store(integration, identity, body, content_type)
-    if not is_new:
-        Delivery.objects.filter(pk=delivery.pk).update(repeats=F("repeats") + 1)
-    if is_new or delivery.state == Delivery.State.REFUSED:
-        try:
-            _read(delivery)
-        except Malformed as wrong:
-            _refuse(delivery, wrong)
-            _count(integration, "refused")
-            return Receipt(delivery, is_repeat=not is_new, malformed=wrong)
-        _accept(delivery)
-    _count(integration, "accepted" if is_new else "repeated")
-    if delivery.state == Delivery.State.STORED:
-        enqueue(Job.PROCESS_DELIVERY, delivery_id=str(delivery.pk))
-    return Receipt(delivery, is_repeat=not is_new)
+    untrusted: Untrusted | None = None
+    batch: Batch | None = None
 
 
 class CannotReplay(Exception):
     """This delivery cannot be read again; the message says why."""
-
-
-def replay(*, delivery: Delivery, by: User) -> Receipt:
-    """Read a refused or failed delivery again, with the mapping of today. Raises `CannotReplay`."""
-    require(by, Permission.RESPOND, delivery.integration.workspace)
-    if delivery.state not in {Delivery.State.REFUSED, Delivery.State.FAILED}:
-        msg = f"it is {delivery.get_state_display().lower()}: there is nothing to read again"
-        raise CannotReplay(msg)
-    with transaction.atomic():
-        compare_and_set(
-            delivery,
-            "state",
-            expect=delivery.state,
-            to=Delivery.State.STORED,
-            replayed_at=clock.now(),
-            replayed_by=by,
-            error="",
-            error_field="",
-        )
-        audit.record("delivery.replayed", target=delivery, by=by)
-    try:
-        _read(delivery)
-    except Malformed as wrong:
-        _refuse(delivery, wrong)
-        return Receipt(delivery, malformed=wrong)
-    enqueue(Job.PROCESS_DELIVERY, delivery_id=str(delivery.pk))
-    return Receipt(delivery)
 
 
 @dataclass(frozen=True)
@@ -96,9 +83,124 @@ class Replayed:
     refused: int
 
 
+def receive(
+    *,
+    integration: Integration,
+    body: bytes,
+    envelope: Envelope | None = None,
+    may_keep_untrusted: bool = True,
+) -> Receipt:
+    """Store a body, then judge it, then wake the job that reads it.
+
+    Without an envelope it is AIRRA's own, such as a test alert. In a flood of forgeries
+    (`may_keep_untrusted` False) it is judged first, and no more of them are kept.
+    """
+    envelope = envelope or Envelope()
+    if not may_keep_untrusted:
+        verdict = _verdict(integration, body, envelope)
+        if isinstance(verdict, Untrusted):
+            return Receipt(Delivery(integration=integration), untrusted=verdict)
+    delivery, is_new = storing.store(integration, body, envelope)
+    verdict = _verdict(integration, body, envelope)
+    if isinstance(verdict, Untrusted):
+        kept = delivery if is_new else storing.keep_apart(integration, body, envelope)
+        distrust(kept, verdict)
+        count(kept, "untrusted")
+        return Receipt(kept, untrusted=verdict)
+    if isinstance(verdict, Trusted):
+        note_use(integration, verdict)
+    return _accept(delivery, is_new=is_new)
+
+
+def _verdict(integration: Integration, body: bytes, envelope: Envelope) -> Verdict:
+    if envelope.token_mark is None:
+        return Trusted()
+    headers = envelope.headers or {}
+    return prove(integration, Arrival(body, clock.now(), headers, token_mark=envelope.token_mark))
+
+
+def _accept(delivery: Delivery, *, is_new: bool) -> Receipt:
+    """A delivery whose sender is known: told at once what is wrong with it, or read later."""
+    if not is_new:
+        storing.count_repeat(delivery)
+    batch = None
+    is_open = is_new or delivery.state in {State.REFUSED, State.FAILED}
+    if is_open and delivery.integration.kind in TOLD_AT_ONCE:
+        try:
+            batch = read_batch(delivery)
+        except Malformed as wrong:
+            refuse(delivery, wrong)
+            return Receipt(delivery, is_repeat=not is_new, malformed=wrong)
+    if is_open and not is_new:
+        _open_again(delivery)
+    count(delivery, "accepted" if is_new else "repeated")
+    if delivery.state == State.STORED:
+        _wake(delivery.integration.workspace_id)
+    return Receipt(delivery, is_repeat=not is_new, batch=batch)
+
+
+def _open_again(delivery: Delivery) -> None:
+    """What was refused until its mapping was mended, or failed until we were, is sent again."""
+    fresh = {"state": State.STORED, "error_field": "", "error": "", "attempts": 0}
+    if Delivery.objects.filter(pk=delivery.pk, state=delivery.state).update(**fresh):
+        delivery.state = State.STORED
+
+
+def replay(*, delivery: Delivery, by: User) -> Receipt:
+    """Read it again, with the mapping of today; judge it again where it was not trusted.
+
+    What was signed is judged by the keys of today, at the time it arrived. Raises `CannotReplay`.
+    """
+    require(by, Permission.RESPOND, delivery.integration.workspace)
+    _require_replayable(delivery)
+    with transaction.atomic():
+        compare_and_set(
+            delivery,
+            "state",
+            expect=delivery.state,
+            to=State.STORED,
+            headers={**delivery.headers, PROVEN: delivery.headers.get(PROVEN, "before")},
+            replayed_at=clock.now(),
+            replayed_by=by,
+            error="",
+            error_field="",
+            note="",
+            attempts=0,
+        )
+        audit.record("delivery.replayed", target=delivery, by=by)
+    try:
+        batch = read_batch(delivery)
+    except Malformed as wrong:
+        refuse(delivery, wrong)
+        return Receipt(delivery, malformed=wrong)
+    enqueue(Job.PROCESS_DELIVERY, delivery_id=str(delivery.pk))
+    return Receipt(delivery, batch=batch)
+
+
+def _require_replayable(delivery: Delivery) -> None:
+    if delivery.state not in {State.REFUSED, State.FAILED, State.UNTRUSTED}:
+        msg = f"it is {delivery.get_state_display().lower()}: there is nothing to read again"
+        raise CannotReplay(msg)
+    if delivery.body_dropped_at is not None:
+        msg = "its body was dropped when its keeping time was over"
+        raise CannotReplay(msg)
+    if delivery.state != State.UNTRUSTED:
+        return
+    if CUT_FROM in delivery.headers:
+        msg = f"only the beginning of its {delivery.headers[CUT_FROM]} bytes is kept"
+        raise CannotReplay(msg)
+    verdict = verdict_on(delivery)
+    if isinstance(verdict, Untrusted) and not verdict.is_signed:
+        msg = "the token it came with is not kept: have its sender send it again"
+        raise CannotReplay(msg)
+    if not isinstance(verdict, Trusted):
+        msg = f"it is still not proven: {verdict.reason}"
+        raise CannotReplay(msg)
+
+
 def replay_all_refused(*, integration: Integration, by: User) -> Replayed:
     """Read every refused delivery of a sender again, the oldest first, at most 500 at a time."""
-    refused = integration.deliveries.filter(state=Delivery.State.REFUSED)
+    refused = integration.deliveries.filter(state=State.REFUSED, body_dropped_at=None)
     oldest = refused.select_related("integration__workspace").order_by("received_at", "id")[:500]
     receipts = [replay(delivery=delivery, by=by) for delivery in oldest]
     good = sum(receipt.malformed is None for receipt in receipts)
@@ -107,116 +209,106 @@ def replay_all_refused(*, integration: Integration, by: User) -> Replayed:
 
 def process(*, delivery_id: str) -> None:
     """Turn a stored delivery into alerts, once, however often it is called."""
-    delivery = Delivery.objects.select_related("integration__workspace").get(pk=delivery_id)
+    found = Delivery.objects.select_related("integration__workspace")
+    delivery = found.get(pk=delivery_id)
+    if delivery.state == State.STORED and _is_ready(delivery):
+        _attempt([delivery])
+
+
+def drain(*, workspace_id: str) -> None:
+    """Turn all fresh deliveries of a workspace into alerts, in the order they came.
+
+    What has failed once is left to `sweep`, which takes each on its own: a delivery that kills its
+    worker then kills nobody else's.
+    """
+    alone = Alone(Job.DRAIN_DELIVERIES, workspace_id=workspace_id)
+    until = clock.now() + _DRAIN_FOR
+    undecided: list[UUID] = []
     try:
-        with transaction.atomic():
-            _take_turn(delivery.integration.workspace)
-            compare_and_set(
-                delivery,
-                "state",
-                expect=Delivery.State.STORED,
-                to=Delivery.State.PROCESSED,
-                processed_at=clock.now(),
-            )
-            batch = _read(delivery)
-            touched = [alerts.take(alert, delivery=delivery) for alert in batch.alerts]
-            _tell_left_out(batch, touched, delivery)
-    except Conflict:
-        return
-    except Malformed as wrong:  # its mapping was changed after it was stored
-        _refuse(delivery, wrong)
+        while clock.now() < until:
+            batch = _fresh(workspace_id, but=undecided)
+            if not batch:
+                break
+            alone.stay()
+            ready = [row for row in batch if _is_ready(row)]
+            undecided += [row.pk for row in batch if row not in ready]
+            _attempt(ready)
+    finally:
+        alone.end()
+    if _waiting(workspace_id, but=undecided).exists():
+        _wake(workspace_id)
 
 
 def sweep() -> None:
-    """Wake deliveries whose message was lost; end what its alerts left quiet."""
-    late = clock.now() - _LOST_AFTER
-    waiting = Delivery.objects.filter(state=Delivery.State.STORED, received_at__lte=late)
-    for pk in waiting.order_by("received_at").values_list("pk", flat=True)[:500]:
+    """Wake deliveries whose message was lost or whose attempt failed; drop what is too old."""
+    late = Delivery.objects.filter(
+        state=State.STORED, received_at__lte=clock.now() - _LOST_AFTER
+    ).order_by("received_at")
+    of_each = late.order_by().values_list("integration__workspace", flat=True).distinct()
+    for workspace in of_each.filter(attempts=0):
+        _wake(workspace)
+    # One without an error was begun: by a drain that still runs, or by one that died.
+    running = [w for w in of_each if Alone(Job.DRAIN_DELIVERIES, workspace_id=str(w)).is_held()]
+    tried = late.filter(attempts__gt=0).exclude(Q(error="") & Q(integration__workspace__in=running))
+    for pk in tried.values_list("pk", flat=True)[:200]:
         enqueue(Job.PROCESS_DELIVERY, delivery_id=str(pk))
     alerts.settle_quiet()
+    retention.tend()
     heartbeat.beat("incidents")
 
 
-def _identity(integration: Integration, body: bytes, key: str) -> str:
-    """What makes two deliveries the same: the sender's key, or the body.
-
-    A generic body need not hold a time: the same words mean something new once the sender has said
-    something else in between (it fired, cleared, and fires again).
-    """
-    if key:
-        return hashlib.sha256(b"key:" + key.encode()).hexdigest()
-    if integration.kind == Integration.Kind.GENERIC:
-        newest = integration.deliveries.order_by("-received_at", "-id").first()
-        if newest is not None and bytes(newest.body) == body:
-            return newest.identity
-        before = newest.pk.bytes if newest else b""
-        return hashlib.sha256(body + before).hexdigest()
-    return hashlib.sha256(body).hexdigest()
+def confirm_subscription(*, delivery_id: str) -> None:
+    """Do what a proven handshake asks for, and tell on the delivery what came of it."""
+    delivery = Delivery.objects.select_related("integration__workspace").get(pk=delivery_id)
+    handshake = read_batch(delivery).handshake
+    if delivery.state == State.PROCESSED and handshake is not None:
+        sns.confirm(delivery, handshake.url)
 
 
-@transaction.atomic
-def _store(
-    integration: Integration, identity: str, body: bytes, content_type: str
-) -> tuple[Delivery, bool]:
-    """The row of this delivery, committed on return; the flag says whether it is new."""
-    Integration.objects.filter(pk=integration.pk).update(last_seen_at=clock.now())
-    known = Delivery.objects.filter(integration=integration, identity=identity).first()
-    if known is not None:
-        return known, False
+def _wake(workspace_id: object) -> None:
+    enqueue_once(Job.DRAIN_DELIVERIES, workspace_id=str(workspace_id))
+
+
+def _waiting(workspace_id: str, *, but: list[UUID]) -> QuerySet[Delivery]:
+    fresh = Delivery.objects.filter(state=State.STORED, attempts=0)
+    return fresh.filter(integration__workspace_id=workspace_id).exclude(pk__in=but)
+
+
+def _fresh(workspace_id: str, *, but: list[UUID]) -> list[Delivery]:
+    found = _waiting(workspace_id, but=but).select_related("integration__workspace")
+    oldest = found.order_by("received_at", "id")[:_AT_ONCE]
+    return list(oldest.prefetch_related("integration__secrets"))
+
+
+def _is_ready(delivery: Delivery) -> bool:
+    """Whether it is proven and may be tried once more; what may not is told on it."""
+    if delivery.attempts >= MAX_ATTEMPTS:
+        told = delivery.error or "the worker died each time it was read"
+        give_up(delivery, f"given up after {delivery.attempts} attempts: {told}")
+        return False
+    verdict = verdict_on(delivery)
+    if isinstance(verdict, Undecided) and clock.now() - delivery.received_at > _UNDECIDED_FOR:
+        verdict = Untrusted(verdict.reason, is_signed=True)
+    if isinstance(verdict, Untrusted):
+        distrust(delivery, verdict)
+        count(delivery, "untrusted")
+    return isinstance(verdict, Trusted)
+
+
+def _attempt(deliveries: list[Delivery]) -> None:
+    """Take these in one transaction. The attempt is counted first, for it may kill this process."""
+    if not deliveries:
+        return
+    tried = Delivery.objects.filter(pk__in=[row.pk for row in deliveries], state=State.STORED)
+    tried.update(attempts=F("attempts") + 1)
+    for row in deliveries:
+        row.attempts += 1
     try:
         with transaction.atomic():
-            made = Delivery.objects.create(
-                integration=integration,
-                identity=identity,
-                body=body,
-                content_type=content_type[:100],
-                received_at=clock.now(),
-            )
-    except IntegrityError:  # the same delivery, on another thread at this very moment
-        return Delivery.objects.get(integration=integration, identity=identity), False
-    return made, True
-
-
-def _read(delivery: Delivery) -> Batch:
-    message = Message(
-        body=bytes(delivery.body),
-        received_at=delivery.received_at,
-        headers=delivery.headers,
-        content_type=delivery.content_type,
-        channel=delivery.channel,
-    )
-    return read(delivery.integration.kind, message, mapping=delivery.integration.mapping)
-
-
-def _refuse(delivery: Delivery, wrong: Malformed) -> None:
-    """Keep it, with what was wrong; after a mapping is mended it can be sent or read again."""
-    delivery.state = Delivery.State.REFUSED
-    delivery.error_field, delivery.error = wrong.field[:200], str(wrong)
-    delivery.save(update_fields=["state", "error_field", "error"])
-
-
-def _accept(delivery: Delivery) -> None:
-    """Let in what was refused until its mapping was mended; nothing to do for a fresh one."""
-    fresh = {"state": Delivery.State.STORED, "error_field": "", "error": ""}
-    if Delivery.objects.filter(pk=delivery.pk, state=Delivery.State.REFUSED).update(**fresh):
-        delivery.state = Delivery.State.STORED
-
-
-def _take_turn(workspace: Workspace) -> None:
-    """One delivery of a workspace at a time: the UPDATE holds the row until commit."""
-    Workspace.objects.filter(pk=workspace.pk).update(name=F("name"))
-
-
-def _tell_left_out(batch: Batch, touched: list[Incident | None], delivery: Delivery) -> None:
-    incident = next((found for found in touched if found is not None), None)
-    if batch.left_out and incident is not None:
-        timeline.record(
-            incident,
-            TimelineEvent.Kind.PROBLEM,
-            f"left {batch.left_out} more alerts out of a delivery, by its own limit",
-            actor=delivery.integration.name,
-        )
-
-
-def _count(integration: Integration, fate: str) -> None:
-    metrics.DELIVERIES.labels(kind=integration.kind, fate=fate).inc()
+            hold(deliveries[0].integration.workspace)
+            for row in deliveries:
+                take(row)
+    except Exception as error:
+        if is_of_the_database(error):
+            tried.update(attempts=F("attempts") - 1)
+        raise

@@ -17,17 +17,16 @@ from airra.lib import clock
 from airra.lib.sealed import seal
 from incidents.commands import audit
 from incidents.commands.access import Secret, digest_of, new_secret
+from incidents.ingest.alerts import Malformed
+from incidents.ingest.mapping import checked
+from incidents.ingest.trust import judge
 from incidents.models import Integration, IntegrationSecret, Workspace
 from incidents.permissions import Permission
 from incidents.queries.access import require
 
 Kind = Integration.Kind
 Use = IntegrationSecret.Use
-
-# Who can sign a body. Of these, the last three cannot send a token along at all.
-SIGNABLE = frozenset({Kind.GENERIC, Kind.GRAFANA, Kind.PAGERDUTY, Kind.SENTRY, Kind.GITHUB})
-ONLY_SIGNED = frozenset({Kind.PAGERDUTY, Kind.SENTRY, Kind.GITHUB})
-WITHOUT_TOKEN = ONLY_SIGNED | {Kind.CLOUDWATCH_SNS}
+SIGNABLE, WITHOUT_TOKEN = judge.SIGNABLE, judge.WITHOUT_TOKEN
 
 CHANGEABLE = (
     "name", "mapping", "topics", "rate_per_min", "max_body_kib", "heartbeat_min", "is_active",
@@ -215,13 +214,18 @@ def _checked_topics(topics: object) -> list[str]:
     return list(topics)
 
 
+def _check_mapping(mapping: object) -> None:
+    try:
+        checked(mapping)
+    except Malformed as wrong:
+        raise BadSetting("mapping", str(wrong)) from wrong
+
+
 def _check(to: dict[str, Any]) -> None:
     """Raises `BadSetting` for the first value that cannot be used."""
     if "topics" in to:
         to["topics"] = _checked_topics(to["topics"])
-    if not isinstance(to.get("mapping", {}), dict):
-        msg = "an object: our field to an expression over the body"
-        raise BadSetting("mapping", msg)
+    _check_mapping(to.get("mapping", {}))
     if not str(to.get("name", "x")).strip():
         msg = "a name"
         raise BadSetting("name", msg)

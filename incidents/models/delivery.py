@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 
 from airra.lib import clock
 from airra.lib.ids import uuid7
@@ -47,6 +48,11 @@ class Delivery(models.Model):
         indexes = [
             models.Index(fields=["state", "received_at"]),
             models.Index(fields=["integration", "-id"]),
+            models.Index(
+                fields=["received_at"],
+                condition=Q(body_dropped_at__isnull=True),
+                name="deliveries_with_a_body",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

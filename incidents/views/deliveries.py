@@ -7,6 +7,7 @@ from django.shortcuts import render
 
 from airra.lib.htmx import redirect, toast
 from incidents.commands import delivery as commands
+from incidents.commands.proving import sent_headers
 from incidents.ingest.formats.registry import FORMATS
 from incidents.models import Delivery
 from incidents.permissions import Permission
@@ -39,7 +40,7 @@ def delivery(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
         "alerts": queries.alerts_of(found),
         "changes": queries.changes_of(found),
         "body": queries.body_of(found) if may_read and is_kept else None,
-        "headers": found.headers if may_read else {},
+        "headers": sent_headers(found) if may_read else {},
         "may_replay": may_read,
         "why_not": queries.why_not_replayed(found),
         "may_map": Permission.ADMINISTER in held and _is_mapped(found),

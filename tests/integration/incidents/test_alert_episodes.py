@@ -157,7 +157,7 @@ def test_severity_rises_with_a_second_alert_and_never_falls(alertmanager: Sender
 
 def test_the_same_alert_grown_worse_raises_the_severity(alertmanager: Sender) -> None:
     alertmanager.post(batch(fired("A")))
-    alertmanager.post(batch(fired("A", labels={"severity": "critical"})))
+    alertmanager.post(batch(fired("A", labels={"severity": "critical"})), key="told again")
     assert alertmanager.incident().severity == Severity.CRITICAL
     assert Alert.objects.get().severity == Severity.CRITICAL
 

@@ -8,6 +8,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from airra.lib import clock
 from incidents.commands import delivery as commands
 from incidents.commands.integration import create_integration
+from incidents.commands.proving import PROVEN
 from incidents.models import Alert, Delivery, Incident, Integration, TimelineEvent, Workspace
 from incidents.signals import incident_opened
 from tests.integration.incidents.conftest import Sender, batch, fired
@@ -112,6 +113,7 @@ def test_two_workers_with_the_same_delivery_tell_it_once(
         integration=sender.integration,
         identity="1" * 64,
         body=b'{"title": "disk full", "service": "payments"}',
+        headers={PROVEN: "in this test"},
     )
     at_once(4, lambda: commands.process(delivery_id=str(delivery.pk)))
     assert sender.delivery().state == State.PROCESSED

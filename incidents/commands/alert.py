@@ -71,6 +71,9 @@ def _without_one(
     new: NewAlert, step: Step, integration: Integration, delivery: Delivery | None
 ) -> Incident | None:
     if step is Step.END_ALONE:
+        mine = Alert.objects.filter(integration=integration, dedup_key=new.dedup_key)
+        if not new.is_start_told and mine.exists():
+            return None  # an end that says of no episode, told once more
         episode.store(new, integration=integration, delivery=delivery, service=None)
         return None
     incident = episode.begin(new, integration=integration, delivery=delivery)
@@ -83,7 +86,8 @@ def _again(present: Alert, new: NewAlert) -> Incident | None:
     """The same trouble told once more: little happens, unless its state or severity moved."""
     was = AlertStatus(present.status)
     changed: dict[str, object] = {"status": new.status, "last_seen_at": clock.now()}
-    if new.status in PRESENT:
+    says_severity = bool(new.severity_word) or new.is_severity_mapped
+    if new.status in PRESENT and says_severity:
         new, reason = episode.weigh(new, present.service)
         changed |= {
             "severity": new.severity,
@@ -102,7 +106,7 @@ def _again(present: Alert, new: NewAlert) -> Incident | None:
         words = _words(new.status, was, present.title)
         _tell(home, present.integration, words, episode.payload_of(present))
         settling.settle(home)
-    if new.status not in PRESENT:
+    if new.status not in PRESENT or not says_severity:
         return home
     reason = f"the alert “{new.title}”"
     return incidents.raise_severity(incident=home, to=new.severity, reason=reason)

@@ -7,7 +7,7 @@ from django.db.models import F
 from airra.lib import clock
 from incidents.commands import flapping, timeline
 from incidents.commands import incident as incidents
-from incidents.commands.placing import Means, place
+from incidents.commands.placing import place
 from incidents.commands.service import ensure
 from incidents.ingest import weight
 from incidents.ingest.alerts import NewAlert
@@ -149,7 +149,7 @@ def _keep_quiet(alert: Alert, silence: Silence) -> None:
     alert.save(update_fields=["silenced_by"])
     GroupingDecision.objects.create(
         alert=alert,
-        means=Means.SILENCED,
+        means=GroupingDecision.Means.SILENCED,
         reason=f"{silence.get_kind_display().lower()} “{silence.reason}”"[:280]
         + f" until {silence.ends_at:%H:%M} UTC",
         facts={"silence": str(silence.pk)},

@@ -136,12 +136,11 @@ def test_the_same_alert_goes_back_to_its_incident_however_old_that_is(
 
 
 def test_a_later_alert_of_the_service_opens_an_incident_of_its_own(alertmanager: Sender) -> None:
-    alertmanager.post(batch(fired("A")))
-    Incident.objects.update(opened_at=datetime(2026, 3, 2, 2, 49, tzinfo=UTC))
+    alertmanager.post(batch(fired("A", minute=25)))
     alertmanager.post(batch(fired("B")))
     newest = Incident.objects.latest("number")
     assert newest.key == "INC-2"
-    assert newest.grouping_reason == "INC-1 of payments is older than 10 min"
+    assert newest.grouping_reason.startswith("INC-1 of payments is too long ago: ")
 
 
 def test_severity_rises_with_a_second_alert_and_never_falls(alertmanager: Sender) -> None:

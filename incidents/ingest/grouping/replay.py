@@ -1,0 +1,140 @@
+"""Alerts of the past, decided once more: what would have become one incident, and why. Pure.
+
+It follows the life of alerts as intake does: what fires already is the same alert, an incident
+whose alerts are all over is over, and what a rule holds back joins when there are enough.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from incidents.ingest.grouping.decide import Scene, decide
+from incidents.ingest.grouping.subjects import as_member
+from incidents.ingest.grouping.types import Candidate, Decision, Held, Means, Member, Subject
+
+
+@dataclass(frozen=True)
+class Happening:
+    """An alert fires, or is over. `id` names the episode or the message."""
+
+    id: str
+    subject: Subject
+    at: datetime
+    is_firing: bool = True
+
+
+@dataclass
+class Group:
+    """An incident of the replay."""
+
+    number: int
+    grouping_key: str
+    service: str
+    opened_at: datetime
+    members: list[Member] = field(default_factory=list)
+    firing: set[str] = field(default_factory=set)
+    had: dict[str, datetime] = field(default_factory=dict)
+    alerts: list[str] = field(default_factory=list)
+    is_live: bool = True
+
+    @property
+    def key(self) -> str:
+        return f"#{self.number}"
+
+    def as_candidate(self, subject: Subject) -> Candidate:
+        return Candidate(
+            id=UUID(int=self.number),
+            key=self.key,
+            grouping_key=self.grouping_key,
+            service=self.service,
+            opened_at=self.opened_at,
+            members=tuple(self.members),
+            had_it=self.had.get(subject.key),
+        )
+
+
+@dataclass
+class Replay:
+    """What became of every happening: the number of its group, None while it waits."""
+
+    scene: Scene
+    groups: list[Group] = field(default_factory=list)
+    decisions: dict[str, Decision] = field(default_factory=dict)
+    placed: dict[str, int | None] = field(default_factory=dict)
+    _waiting: dict[UUID, tuple[Held, Happening]] = field(default_factory=dict)
+    _serial: int = 0
+
+    def run(self, happenings: Iterable[Happening]) -> "Replay":
+        for happening in happenings:
+            self.take(happening)
+        return self
+
+    def take(self, happening: Happening) -> None:
+        if not happening.is_firing:
+            self._end(happening.subject.key)
+            return
+        key = happening.subject.key
+        home = next((g for g in self._live() if key in g.firing), None)
+        if home is not None:
+            self._again(home, happening)
+            return
+        held = next((i for i, (_, h) in self._waiting.items() if h.subject.key == key), None)
+        if held is not None:
+            self.placed[happening.id] = None
+            return
+        self._place(happening)
+
+    def _live(self) -> Sequence[Group]:
+        return [group for group in self.groups if group.is_live]
+
+    def _again(self, home: Group, happening: Happening) -> None:
+        self.placed[happening.id] = home.number
+        home.alerts.append(happening.id)
+
+    def _place(self, happening: Happening) -> None:
+        subject = happening.subject
+        candidates = [group.as_candidate(subject) for group in self._live()]
+        scene = Scene(
+            self.scene.topology,
+            self.scene.rules,
+            self.scene.taught,
+            tuple(held for held, _ in self._waiting.values()),
+            self.scene.params,
+        )
+        decided = decide(subject, candidates, scene, happening.at)
+        self.decisions[happening.id] = decided
+        if decided.means is Means.HELD:
+            self._hold(decided, happening)
+            return
+        group = self._group(decided, subject, happening.at)
+        for waited in decided.release:
+            self._join(group, self._waiting.pop(waited)[1])
+        self._join(group, happening)
+
+    def _hold(self, decided: Decision, happening: Happening) -> None:
+        self._serial += 1
+        held = Held(UUID(int=self._serial), decided.key, happening.subject.at)
+        self._waiting[held.id] = (held, happening)
+        self.placed[happening.id] = None
+
+    def _group(self, decided: Decision, subject: Subject, at: datetime) -> Group:
+        if decided.join is not None:
+            return next(g for g in self.groups if g.number == decided.join.int)
+        group = Group(len(self.groups) + 1, decided.key, subject.service, at)
+        self.groups.append(group)
+        return group
+
+    def _join(self, group: Group, happening: Happening) -> None:
+        subject = happening.subject
+        group.members.append(as_member(subject))
+        group.firing.add(subject.key)
+        group.had[subject.key] = happening.at
+        group.alerts.append(happening.id)
+        self.placed[happening.id] = group.number
+
+    def _end(self, key: str) -> None:
+        for group in self._live():
+            group.firing.discard(key)
+            group.is_live = bool(group.firing)
+        self._waiting = {i: one for i, one in self._waiting.items() if one[1].subject.key != key}

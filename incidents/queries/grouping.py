@@ -1,0 +1,269 @@
+"""What grouping looks at: the scene of a workspace, and the incidents an alert might belong to.
+
+The scene is read once a delivery; the rest is four queries an alert, however much is open.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Exists, F, Max, Min, OuterRef, Q
+from django.db.models.functions import Coalesce
+
+from airra.lib import clock
+from incidents.ingest.grouping.decide import Scene
+from incidents.ingest.grouping.rules import first_that_matches, key_of
+from incidents.ingest.grouping.subjects import as_member, known_names, subject_of
+from incidents.ingest.grouping.topology import Topology
+from incidents.ingest.grouping.types import Candidate, Held, Member, Params, Rule, Subject, Taught
+from incidents.ingest.matching import BadMatcher, matchers
+from incidents.models import (
+    Alert,
+    GroupingDecision,
+    GroupingRule,
+    Incident,
+    Service,
+    ServiceDependency,
+    Workspace,
+)
+
+Means = GroupingDecision.Means
+PARAMS = Params()
+TAUGHT_FOR = timedelta(days=180)
+MAX_TAUGHT = 300
+MAX_MEMBERS = 600
+MAX_SERVICES = 5000
+MAX_HELD = 500
+
+# The incident an alert counts for: the one that its own was merged into, if it was.
+HOME = Coalesce("incident__merged_into", "incident")
+
+
+@dataclass(frozen=True)
+class Known:
+    """What holds for a whole delivery."""
+
+    scene: Scene
+    names: Mapping[str, str]
+
+
+def known_of(workspace: Workspace) -> Known:
+    """Topology, names, rules and what people taught; four queries."""
+    names = Service.objects.filter(workspace=workspace, retired_at__isnull=True)
+    scene = Scene(topology_of(workspace), rules_of(workspace), taught_in(workspace), params=PARAMS)
+    shown = names.values_list("name", flat=True)[:MAX_SERVICES]
+    return Known(scene, known_names(frozenset(shown)))
+
+
+def topology_of(workspace: Workspace) -> Topology:
+    edges = ServiceDependency.objects.fresh().filter(caller__workspace=workspace)
+    return Topology(edges.values_list("caller__name", "callee__name"), max_hops=PARAMS.max_hops)
+
+
+def rules_of(workspace: Workspace) -> list[Rule]:
+    active = GroupingRule.objects.filter(workspace=workspace, is_active=True)
+    return [made for rule in active if (made := as_rule(rule)) is not None]
+
+
+def as_rule(rule: GroupingRule) -> Rule | None:
+    """The rule as the engine takes it; None when its matchers are none, as after a hand edit."""
+    try:
+        found = matchers(rule.matchers)
+    except BadMatcher:
+        return None
+    return Rule(
+        id=rule.pk,
+        name=rule.name,
+        matchers=found,
+        is_any=rule.match == GroupingRule.Match.ANY,
+        group_by=tuple(str(label) for label in rule.group_by),
+        window_min=rule.window_min,
+        threshold=rule.threshold,
+        position=rule.position,
+    )
+
+
+def taught_in(workspace: Workspace) -> list[Taught]:
+    """Pairs of kinds that people put together or apart, the newest word first."""
+    rows = (
+        GroupingDecision.objects.filter(
+            alert__workspace=workspace,
+            means=Means.PERSON,
+            by__isnull=False,
+            at__gte=clock.now() - TAUGHT_FOR,
+        )
+        .order_by("-id")
+        .values_list("facts", "by__first_name", "by__last_name", "by__username", "at")
+    )
+    return [
+        taught
+        for facts, first, last, username, at in rows[:MAX_TAUGHT]
+        for taught in _taught(facts, f"{f'{first} {last}'.strip() or username} ({at:%F})")
+    ]
+
+
+def _taught(facts: Mapping[str, Any], said: str) -> Iterable[Taught]:
+    own = facts.get("kind", "")
+    for name, together in (("together", True), ("apart", False)):
+        for kind in facts.get(name, []):
+            yield Taught(frozenset((own, kind)), together, said)
+
+
+def subject_from(alert: Alert, names: Mapping[str, str]) -> Subject:
+    """A stored alert as grouping sees it."""
+    return subject_of(
+        key=f"{alert.integration_id.hex}:{alert.dedup_key}",
+        title=alert.title,
+        service=alert.service.name if alert.service else "",
+        labels=alert.labels,
+        at=min(alert.starts_at, clock.now()),
+        known=names,
+    )
+
+
+def homes_of(dedup_key: str, integration: UUID) -> list[Candidate]:
+    """The live incidents that have had this very alert; one query."""
+    by_person = Q(
+        decisions__means=Means.PERSON,
+        decisions__by__isnull=False,
+        decisions__incident=F("incident"),
+    )
+    rows = (
+        Alert.objects.filter(integration=integration, dedup_key=dedup_key, incident__isnull=False)
+        .annotate(home=HOME)
+        .values("home")
+        .annotate(last=Max("starts_at"), chosen=Max("decisions__at", filter=by_person))
+    )
+    found = {row["home"]: row for row in rows}
+    live = Incident.objects.open().filter(pk__in=found)
+    return [
+        _candidate(each, had_it=found[each.pk]["last"], chosen=found[each.pk]["chosen"])
+        for each in live.select_related("service")
+    ]
+
+
+def candidates_for(subject: Subject, workspace: Workspace, known: Known) -> list[Candidate]:
+    """The live incidents that are near enough in time, with their alerts near in topology.
+
+    Beyond the window nothing is alike, so older incidents come only for their grouping key.
+    """
+    window = timedelta(minutes=PARAMS.window_min)
+    since, until = subject.at - window, subject.at + window
+    counted = Alert.objects.filter(
+        Q(incident=OuterRef("pk")) | Q(incident__merged_into=OuterRef("pk"))
+    )
+    stems = [f"service:{subject.service}", *_rule_stems(subject, known)]
+    named = Q()
+    for stem in stems:
+        named |= Q(grouping_key__startswith=stem)
+    is_recent = Q(started_at__range=(since, until)) | Exists(counted)
+    live = (
+        Incident.objects.open()
+        .filter(named | is_recent, workspace=workspace)
+        .select_related("service")
+    )
+    incidents = list(live)
+    members = _members(subject, incidents, known, since, until)
+    onsets = _onsets(incidents)
+    return [
+        _candidate(each, members=members.get(each.pk, []), onsets=onsets.get(each.pk, {}))
+        for each in incidents
+    ]
+
+
+def _rule_stems(subject: Subject, known: Known) -> list[str]:
+    rule = first_that_matches(subject, known.scene.rules)
+    return [key_of(subject, rule)] if rule else []
+
+
+def _candidate(
+    incident: Incident,
+    *,
+    members: Iterable[Member] = (),
+    onsets: Mapping[str, datetime] | None = None,
+    had_it: datetime | None = None,
+    chosen: datetime | None = None,
+) -> Candidate:
+    service = incident.service.name if incident.service else ""
+    itself = () if incident.source == Incident.Source.ALERT else (_itself(incident, service),)
+    return Candidate(
+        id=incident.pk,
+        key=incident.key,
+        grouping_key=incident.grouping_key,
+        service=service,
+        opened_at=incident.opened_at,
+        members=(*members, *itself),
+        onsets=dict(onsets or {}),
+        had_it=had_it,
+        chosen=chosen,
+    )
+
+
+def _itself(incident: Incident, service: str) -> Member:
+    """An incident that no alert opened is about its own title."""
+    return as_member(
+        subject_of(
+            key="",
+            title=incident.title,
+            service=service,
+            labels={},
+            at=incident.started_at,
+            known={},
+        )
+    )
+
+
+def _members(
+    subject: Subject,
+    incidents: list[Incident],
+    known: Known,
+    since: datetime,
+    until: datetime,
+) -> dict[UUID, list[Member]]:
+    """Their newest alerts within the window that could be tied to this one; one query."""
+    alerts = Alert.objects.filter(
+        Q(incident__in=incidents) | Q(incident__merged_into__in=incidents),
+        starts_at__range=(since, until),
+    )
+    if subject.home:
+        near = known.scene.topology.near(subject.home) | subject.places
+        alerts = alerts.filter(Q(service__name__in=near) | Q(service__isnull=True))
+    rows = alerts.select_related("service", "incident").order_by("-starts_at")
+    found: dict[UUID, list[Member]] = defaultdict(list)
+    for alert in rows[:MAX_MEMBERS]:
+        if alert.incident is not None:
+            home = alert.incident.merged_into_id or alert.incident.pk
+            found[home].append(as_member(subject_from(alert, known.names)))
+    return found
+
+
+def _onsets(incidents: list[Incident]) -> dict[UUID, dict[str, datetime]]:
+    """When each incident first had trouble at each of its services; one query."""
+    rows = (
+        Alert.objects.filter(
+            Q(incident__in=incidents) | Q(incident__merged_into__in=incidents),
+            service__isnull=False,
+        )
+        .annotate(home=HOME)
+        .values_list("home", "service__name")
+        .annotate(first=Min("starts_at"))
+    )
+    found: dict[UUID, dict[str, datetime]] = defaultdict(dict)
+    for home, service, first in rows:
+        found[home][service] = first
+    return found
+
+
+def held_by(rule: Rule, since: datetime) -> list[Held]:
+    """The alerts that wait for this rule, and still fire."""
+    rows = GroupingDecision.objects.filter(
+        means=Means.HELD,
+        rule=rule.id,
+        alert__incident__isnull=True,
+        alert__status=Alert.Status.FIRING,
+        alert__starts_at__gte=since,
+    ).values_list("alert_id", "facts", "alert__starts_at")
+    return [Held(pk, facts.get("key", ""), at) for pk, facts, at in rows.order_by("-id")[:MAX_HELD]]

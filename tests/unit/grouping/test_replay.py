@@ -1,0 +1,60 @@
+"""Alerts of the past decided once more, as intake would have."""
+
+from collections import Counter
+from uuid import UUID
+
+import pytest
+
+from benchmarks.storm_score import score
+from incidents.ingest.grouping.decide import Scene
+from incidents.ingest.grouping.replay import Happening, Replay
+from incidents.ingest.grouping.types import Rule
+from tests.unit.grouping.making import SHOP, alert
+
+
+def told(name: str, service: str, *, min_ago: float, is_firing: bool = True) -> Happening:
+    subject = alert(service, name, min_ago=min_ago, key=f"{service} {name}")
+    return Happening(f"{name} {service} {min_ago}", subject, subject.at, is_firing)
+
+
+def replay(*happenings: Happening, rules: list[Rule] | None = None) -> Replay:
+    return Replay(Scene(SHOP, rules=rules or [])).run(happenings)
+
+
+def test_repeats_and_neighbours_are_one_and_strangers_another() -> None:
+    done = replay(
+        told("A", "payments", min_ago=9),
+        told("A", "payments", min_ago=8),
+        told("B", "checkout", min_ago=8),
+        told("C", "search", min_ago=8),
+    )
+    assert list(done.placed.values()) == [1, 1, 1, 2]
+    assert [len(group.alerts) for group in done.groups] == [3, 1]
+
+
+def test_an_incident_whose_alerts_are_over_takes_nothing_more() -> None:
+    done = replay(
+        told("A", "payments", min_ago=9),
+        told("A", "payments", min_ago=8, is_firing=False),
+        told("A", "payments", min_ago=7),
+    )
+    assert [g.is_live for g in done.groups] == [False, True]
+
+
+def test_what_a_rule_holds_back_joins_when_there_are_enough() -> None:
+    rule = Rule(UUID(int=1), "three", (), False, (), 10, 3)
+    steps = [told(name, "payments", min_ago=9 - n) for n, name in enumerate("ABC")]
+    waiting = replay(*steps[:2], rules=[rule])
+    assert (waiting.groups, set(waiting.placed.values())) == ([], {None})
+    done = replay(*steps, rules=[rule])
+    assert Counter(done.placed.values()) == {1: 3}
+    cleared = told("A", "payments", min_ago=7.5, is_firing=False)
+    assert replay(steps[0], steps[1], cleared, steps[2], rules=[rule]).groups == []
+
+
+def test_precision_and_recall_of_pairs() -> None:
+    found = score([(1, "a"), (1, "a"), (1, "b"), (2, "b")])
+    assert (found.alerts, found.incidents, found.reduction) == (4, 2, 0.5)
+    assert found.precision == pytest.approx(1 / 3)
+    assert found.recall == pytest.approx(1 / 2)
+    assert score([]).precision == score([]).recall == 1

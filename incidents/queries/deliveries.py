@@ -13,12 +13,11 @@ from incidents.models import Alert, ChangeEvent, Delivery, Incident, Integration
 from incidents.queries.access import AnyUser, workspaces_of
 
 PAGE_SIZE = 50
-SHOWN_BYTES = 64 * 1024
+SHOWN_LETTERS = 64 * 1024
 SHOWN_ROWS = 100
 _NOT_AGAIN: dict[str, str] = {
     Delivery.State.STORED: "It waits to be read for the first time.",
     Delivery.State.PROCESSED: "It has been read: there is nothing to read again.",
-    Delivery.State.UNTRUSTED: "Nobody has proven that it is its sender's.",
 }
 
 
@@ -135,6 +134,8 @@ def why_not_replayed(delivery: Delivery) -> str:
     """Why it cannot be read again; empty when it can."""
     if delivery.body_dropped_at is not None:
         return "Its body is gone: its keeping time was over."
+    if delivery.state == Delivery.State.UNTRUSTED:
+        return delivery.note
     return _NOT_AGAIN.get(delivery.state, "")
 
 
@@ -148,18 +149,18 @@ def senders(user: AnyUser) -> list[Integration]:
     return list(here.order_by("name"))
 
 
-def body_of(delivery: Delivery) -> Body:
+def body_of(delivery: Delivery, *, shown: int = SHOWN_LETTERS) -> Body:
     raw = bytes(delivery.body)
     text, is_json = _readable(raw)
-    is_cut = max(len(raw), len(text)) > SHOWN_BYTES
-    return Body(text[:SHOWN_BYTES], len(raw), is_cut, is_json)
+    is_cut = len(text) > shown or len(raw) > SHOWN_LETTERS
+    return Body(text[:shown], len(raw), is_cut, is_json)
 
 
 def _readable(raw: bytes) -> tuple[str, bool]:
     """Indented where it is JSON of a size that is shown as a whole; as it came otherwise."""
-    if len(raw) <= SHOWN_BYTES:
+    if len(raw) <= SHOWN_LETTERS:
         try:
             return json.dumps(json.loads(raw), indent=2, ensure_ascii=False), True
         except (ValueError, RecursionError):
             pass
-    return raw[:SHOWN_BYTES].decode(errors="replace"), False
+    return raw[:SHOWN_LETTERS].decode(errors="replace"), False

@@ -9,9 +9,11 @@ from typing import Any
 from incidents.ingest.alerts import Malformed, Message, NewAlert
 from incidents.ingest.reading import read
 from incidents.models import Delivery, Integration
+from incidents.queries.deliveries import Body, body_of
 
 PAYLOADS = 20
 SHOWN_ALERTS = 5
+SHOWN_LETTERS = 4096
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,7 @@ class Tried:
     """One payload under the mapping: the alerts it would become, or the field that is wrong."""
 
     delivery: Delivery
+    body: Body
     alerts: tuple[NewAlert, ...] = ()
     more: int = 0
     note: str = ""
@@ -64,9 +67,10 @@ def _try(kind: str, delivery: Delivery, mapping: Mapping[str, Any]) -> Tried:
         headers=delivery.headers,
         channel=delivery.channel,
     )
+    body = body_of(delivery, shown=SHOWN_LETTERS)
     try:
         batch = read(kind, message, mapping=dict(mapping))
     except Malformed as wrong:
-        return Tried(delivery, field=wrong.field, error=str(wrong))
+        return Tried(delivery, body, field=wrong.field, error=str(wrong))
     more = max(0, len(batch.alerts) - SHOWN_ALERTS)
-    return Tried(delivery, batch.alerts[:SHOWN_ALERTS], more, note=batch.note)
+    return Tried(delivery, body, batch.alerts[:SHOWN_ALERTS], more, note=batch.note)

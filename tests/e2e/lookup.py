@@ -30,3 +30,7 @@ def detector_path(site: Stack, name: str, path: str = "/detectors/{}/") -> str:
 def source_path(site: Stack, name: str) -> str:
     source_id = uuid_of(site, "analysis_connector", f"name = '{name}'")
     return f"/sources/{source_id}/"
+
+
+def sender_path(site: Stack, name: str, path: str = "/integrations/{}/") -> str:
+    return path.format(uuid_of(site, "incidents_integration", f"name = '{name}'"))

@@ -18,6 +18,7 @@ from incidents.permissions import Role
 from remediation.models import Runbook
 from tests.e2e import seed_investigations, seed_models
 from tests.e2e.seed_foretold import foretold
+from tests.e2e.seed_intake import intake
 from tests.factories import analysis, remediation
 from tests.factories import incidents as make
 from tools.stack import PASSWORD
@@ -357,3 +358,4 @@ def fill(url: str) -> None:
     book(who)
     judged(who)
     calls(who)
+    intake(who)

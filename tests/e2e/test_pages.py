@@ -7,11 +7,14 @@ from django.template.loader import render_to_string
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import LOOKS, SHOTS, SIZES, Visitor
-from tests.e2e.lookup import detector_path, first, key_in, source_path, uuid_of
+from tests.e2e.lookup import detector_path, first, key_in, sender_path, source_path, uuid_of
 from tools.stack import PASSWORD, Stack
 
 pytestmark = pytest.mark.e2e
 
+DELIVERIES = "incidents_delivery"
+REFUSED = "state = 'refused' and error_field = 'title'"
+BECAME = "id in (select delivery_id from incidents_alert where dedup_key = 'queue')"
 ASKED = "?days=0.25&alarms_per_week=5&floor=0&direction=both"
 
 
@@ -63,6 +66,18 @@ def pages_of(site: Stack) -> dict[str, str]:
         "source": source_path(site, "prometheus"),
         "source-failing": source_path(site, "prometheus-eu"),
         "source-add": "/sources/add/",
+        "integrations": "/integrations/",
+        "integration": sender_path(site, "scripts"),
+        "integration-signed": sender_path(site, "pagerduty old"),
+        "integration-changes": sender_path(site, "deploys"),
+        "integration-kinds": "/integrations/add/",
+        "integration-add": "/integrations/add/?kind=cloudwatch_sns",
+        "integration-token": sender_path(site, "scripts", "/integrations/{}/token/"),
+        "mapping": sender_path(site, "scripts", "/integrations/{}/mapping/"),
+        "deliveries": "/deliveries/",
+        "deliveries-nothing-matches": "/deliveries/?q=zebra",
+        "delivery-refused": f"/deliveries/{uuid_of(site, DELIVERIES, REFUSED)}/",
+        "delivery-read": f"/deliveries/{uuid_of(site, DELIVERIES, BECAME)}/",
         "models": "/models/",
         "model-add": "/models/add/",
         "model": f"/models/{uuid_of(site, 'analysis_modelprovider')}/",
@@ -147,7 +162,16 @@ def test_nothing_there_yet(browser: Browser, empty_site: Stack, size: str) -> No
     visitor = Visitor(browser, empty_site.url, size=size)
     visitor.sign_in("admin")
     problems: list[str] = []
-    for name in ("incidents", "approvals", "services", "detectors", "sources", "audit"):
+    for name in (
+        "incidents",
+        "approvals",
+        "services",
+        "detectors",
+        "sources",
+        "integrations",
+        "deliveries",
+        "audit",
+    ):
         visitor.page.goto(f"/{name}/")
         problems += problems_of(visitor, name, shot=f"empty-{name}-{size}-light")
     visitor.close()

@@ -75,9 +75,13 @@ def test_a_viewer_sees_what_became_of_it_and_not_the_body(
     as_viewer: Client, as_responder: Client, sender: Integration
 ) -> None:
     found = delivered(
-        sender, body=b'{"password": "hunter2"}', headers={"x-key": "abc"}, state="refused",
-        error="title: expected a text", error_field="title",
-    )  # fmt: skip
+        sender,
+        body=b'{"password": "hunter2"}',
+        headers={"x-key": "abc"},
+        state="refused",
+        error="title: expected a text",
+        error_field="title",
+    )
     path = f"/deliveries/{found.pk}/"
     page = as_viewer.get(path).content.decode()
     assert "title: expected a text" in page

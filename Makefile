@@ -7,7 +7,7 @@ SOURCES := airra incidents analysis remediation lab tests benchmarks tools manag
 export AIRRA_VAR_DIR ?= $(CURDIR)/var
 TEST_ENV := env -u PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo run test test-servers check fix e2e machine faults outcomes model-check bench lock vendor setup clean
+.PHONY: demo run test test-servers check fix e2e machine faults outcomes model-check fuzz bench lock vendor setup clean
 
 setup: $(READY)
 
@@ -58,6 +58,9 @@ outcomes: $(READY)  ## every way a fix can end, on a running shop: the table of 
 
 model-check: $(READY)  ## every interleaving of the execution protocol, and the seeded defects it must find
 	$(BIN)/python -m tools.model_check
+
+fuzz: $(READY)  ## a hundred thousand spoilt deliveries, read by every format; SEED for others
+	$(BIN)/python -m tools.fuzz_intake --seed $(or $(SEED),1)
 
 bench: $(READY)
 	tools/debian.sh prometheus=prometheus

@@ -1,22 +1,23 @@
 """Settings of what may be done, by which way, and what people have written down."""
 
+from functools import partial
 from typing import Any
+from uuid import UUID
 
-from django import forms
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.db.models import F, Model
 from django.http import HttpRequest
 
 from incidents.admin import Administered, site
 from incidents.views.refusals import person
 from remediation.commands import policy as policies
-from remediation.decision.catalog import CATALOG, ActionSpec
+from remediation.commands import step_up
 from remediation.decision.rules import COLUMNS
 from remediation.models import ActionEndpoint, ActionLimit, FreezeWindow, Policy, Runbook
-from remediation.types import RiskBand
+from remediation.types import Factor, RiskBand
 from remediation.views.endpoint_forms import ActionEndpointForm
-from remediation.views.policy_forms import FreezeWindowForm, PolicyForm, cell
+from remediation.views.policy_forms import ActionLimitForm, FreezeWindowForm, PolicyForm, cell
+from remediation.views.standing import factor_of, stamp
 
 
 @admin.register(ActionEndpoint, site=site)
@@ -37,19 +38,28 @@ class ActionEndpointAdmin(Administered):
 
 
 def may_loosen(request: HttpRequest) -> bool:
-    """Whether this user may loosen what keeps AIRRA from acting."""
-    return bool(getattr(request.user, "is_superuser", False))
+    """Whether this admin gave the password once more a moment ago."""
+    return factor_of(request) is Factor.STEP_UP
+
+
+def _prove(request: HttpRequest, password: str, workspace_id: UUID) -> None:
+    step_up.prove(user=person(request), password=password, workspace_id=workspace_id)
+    stamp(request)
 
 
 class Loosening(Administered):
-    """Tells its form whether the user may loosen."""
+    """What loosens needs a fresh password: in the form, and before a deletion in another form."""
 
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: Any = None, **kwargs: Any
     ) -> Any:
         form: Any = super().get_form(request, obj, bool(change), **kwargs)
         form.may_loosen = may_loosen(request)
+        form.prove = staticmethod(partial(_prove, request))
         return form
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and may_loosen(request)
 
 
 @admin.register(Policy, site=site)
@@ -83,7 +93,7 @@ class PolicyAdmin(Loosening):
                 )
             },
         ),
-        ("This change", {"fields": ("reason",)}),
+        ("This change", {"fields": ("reason", "password")}),
     )
     readonly_fields = ("version",)
 
@@ -107,15 +117,12 @@ class PolicyAdmin(Loosening):
 
 @admin.register(FreezeWindow, site=site)
 class FreezeWindowAdmin(Loosening):
-    """Adding one is free; less of one needs the right to loosen."""
+    """Adding one is free; less of one needs a reason and the password once more."""
 
     form = FreezeWindowForm
     list_display = ("reason", "starts_at", "ends_at", "is_weekly", "environment", "service")
     list_select_related = ("service",)
     list_filter = ("is_weekly", "environment")
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return super().has_delete_permission(request, obj) and may_loosen(request)
 
 
 @admin.register(Runbook, site=site)
@@ -126,53 +133,18 @@ class RunbookAdmin(Administered):
     fields = ("workspace", "title", "service", "mechanism", "steps", "is_published")
 
 
-class ActionLimitForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
-    """Only what takes away: a maximum above the catalogue's is refused, not kept and ignored."""
-
-    action = forms.ChoiceField(choices=[(key, key.replace("_", " ")) for key in CATALOG])
-
-    def clean_environments(self) -> list[str]:
-        given = self.cleaned_data["environments"] or []
-        if not isinstance(given, list) or not all(isinstance(place, str) for place in given):
-            raise ValidationError('Give a list of names, like ["staging"].')
-        return given
-
-    def clean(self) -> dict[str, Any]:
-        data: dict[str, Any] = super().clean() or {}
-        given = data.get("maximums") or {}
-        if "action" in data and "maximums" in data:
-            if not isinstance(given, dict):
-                raise ValidationError({"maximums": 'Give names and numbers: {"replicas": 5}.'})
-            if problems := _too_wide(CATALOG[data["action"]], given):
-                raise ValidationError({"maximums": problems})
-            data["maximums"] = given
-        return data
-
-
-def _too_wide(spec: ActionSpec, maximums: dict[str, Any]) -> list[str]:
-    """What is wrong with these maximums, one sentence each."""
-    known, problems = spec.numbers(), []
-    for name, most in maximums.items():
-        if name not in known:
-            names = ", ".join(known) or "none"
-            problems.append(f"{spec.key} has no number {name}; its numbers: {names}.")
-        elif isinstance(most, bool) or not isinstance(most, int | float):
-            problems.append(f"{name}: {most!r} is not a number.")
-        elif not known[name]["minimum"] <= most <= known[name]["maximum"]:
-            low, high = known[name]["minimum"], known[name]["maximum"]
-            problems.append(f"{name}: between {low:g} and {high:g}, the catalogue's own bounds.")
-    return problems
-
-
 @admin.register(ActionLimit, site=site)
-class ActionLimitAdmin(Administered):
+class ActionLimitAdmin(Loosening):
     """Any change raises the policy's version, which voids every approval given under the old."""
 
     form = ActionLimitForm
     list_display = ("action", "workspace", "is_enabled", "maximums", "needs_two", "environments")
     list_filter = ("action", "is_enabled")
     list_select_related = ("workspace",)
-    fields = ("workspace", "action", "is_enabled", "maximums", "needs_two", "environments")
+    fields = (
+        "workspace", "action", "is_enabled", "maximums", "needs_two", "environments", "why",
+        "password",
+    )  # fmt: skip
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         super().save_model(request, obj, form, change)

@@ -4,6 +4,7 @@ A change raises the version, which voids every approval given under the old one,
 whole policy before and after in the audit record.
 """
 
+import math
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -16,7 +17,8 @@ from incidents.queries.access import require
 from remediation.commands.limits import rules_of_policy
 from remediation.commands.refusal import Refused
 from remediation.decision.rules import Rules, loosenings
-from remediation.models import FreezeWindow, Policy
+from remediation.models import ActionLimit, FreezeWindow, Policy
+from remediation.queries.catalogue import limit_of
 from remediation.types import Mode
 
 
@@ -62,7 +64,8 @@ def check_loosening(found: list[str], *, may_loosen: bool, reason: str) -> None:
         return
     what = "; ".join(found)
     if not may_loosen:
-        raise Refused("loosens", f"this loosens the policy, which needs a fresh sign-in: {what}")
+        msg = f"this loosens the policy, which needs your password once more: {what}"
+        raise Refused("loosens", msg)
     if not reason.strip():
         raise Refused("reason", f"this loosens the policy, say why: {what}")
 
@@ -110,3 +113,23 @@ def window_loosens(old: FreezeWindow | None, new: FreezeWindow | None) -> list[s
         new.workspace_id != old.workspace_id,
     )
     return [f"“{old.reason}” freezes less than before"] if any(narrower) else []
+
+
+def limit_loosens(old: ActionLimit | None, new: ActionLimit | None) -> list[str]:
+    """What a change of a workspace's limit on an action allows that was not allowed, in words."""
+    if old is None:
+        return []
+    if new is None or (new.action, new.workspace_id) != (old.action, old.workspace_id):
+        return [f"{old.action} is no longer limited"]
+    was, will = limit_of(old), limit_of(new)
+    found = {
+        "it is switched on": will.is_enabled and not was.is_enabled,
+        "one person is enough": was.needs_two and not will.needs_two,
+        "it may be done in more environments": was.environments
+        and (not will.environments or will.environments - was.environments),
+        **{
+            f"{name} may be above {most:g}": will.maximums.get(name, math.inf) > most
+            for name, most in was.maximums.items()
+        },
+    }
+    return [f"{old.action}: {words}" for words, is_looser in found.items() if is_looser]

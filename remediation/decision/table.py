@@ -29,8 +29,10 @@ risk or with less confidence.
 MIDDLE = """\
 An administrator edits the matrix and the limits in *Settings, Policies*. Any change raises the
 version, which voids what was approved under the old one, and leaves both versions in the audit
-record. A change that only tightens is free. One that loosens anything needs a reason and the right
-to; the page names what would loosen. What stands in the last column is the least that can be set.
+record. A change that only tightens is free. One that loosens anything needs a reason and the
+password once more, which then holds for five minutes; the page names what would loosen. The same
+goes for what limits an action in a workspace. What stands in the last column is the least that can
+be set.
 """
 STOPS = """\
 ## Stops

@@ -1,17 +1,25 @@
 """Forms that edit the rules of a policy: in the settings, and as a thought in the simulator."""
 
 import copy
+from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from django import forms
+from django.core.exceptions import ValidationError
 
 from remediation.commands.limits import rules_of_policy
-from remediation.commands.policy import check_loosening, what_loosens, window_loosens
+from remediation.commands.policy import (
+    check_loosening,
+    limit_loosens,
+    what_loosens,
+    window_loosens,
+)
 from remediation.commands.refusal import Refused
-from remediation.decision.catalog import CATALOG
+from remediation.decision.catalog import CATALOG, ActionSpec
 from remediation.decision.limits import BOUNDS
 from remediation.decision.rules import COLUMNS, FLOOR, BadRules, Rules, rules_of
-from remediation.models import FreezeWindow, Policy
+from remediation.models import ActionLimit, FreezeWindow, Policy
 from remediation.types import Decision, RiskBand
 
 COLUMN_NAMES = ("below 45 % or abstained", "45 % and more", "70 % and more", "85 % and more")
@@ -24,6 +32,7 @@ _OF_POLICY = (
 _OF_WINDOW = (
     "workspace", "reason", "starts_at", "ends_at", "is_weekly", "environment", "service",
 )  # fmt: skip
+_OF_LIMIT = ("workspace", "action", "is_enabled", "maximums", "needs_two", "environments")
 
 
 def cell(band: str, column: int) -> str:
@@ -119,10 +128,40 @@ class SimulationForm(RulesForm):
     changed = forms.BooleanField(label="Only what would change", required=False)
 
 
-class PolicyForm(MatrixForm, forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
-    """The policy of a workspace. What loosens needs the right to, and a reason."""
+class LooseningForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    """What loosens needs a reason and the password once more, which then holds for five minutes."""
 
-    may_loosen = False  # set by the edge: a fresh sign-in
+    may_loosen = False  # set by the edge: the password was given a moment ago
+    prove: Callable[[str, UUID], None]  # set by the edge; raises `Refused`
+    reason_field = "why"
+    password = forms.CharField(
+        max_length=4096,
+        required=False,
+        strip=False,
+        label="Your password, once more",
+        help_text="Needed where this loosens what keeps AIRRA from acting. It holds for 5 minutes; "
+        "deleting is possible while it does.",
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+    def check(self, loosening: list[str]) -> None:
+        """Refuse on its field what is missing for it; the reason first, it costs no try."""
+        reason, password = self.cleaned_data[self.reason_field], self.cleaned_data["password"]
+        try:
+            check_loosening(loosening, may_loosen=True, reason=reason)
+            if password and not self.may_loosen:
+                self.prove(password, self.cleaned_data["workspace"].pk)
+                self.may_loosen = True
+            check_loosening(loosening, may_loosen=self.may_loosen, reason=reason)
+        except Refused as refused:
+            field = self.reason_field if refused.rule == "reason" else "password"
+            self.add_error(field, f"{refused}.")
+
+
+class PolicyForm(MatrixForm, LooseningForm):
+    """The policy of a workspace."""
+
+    reason_field = "reason"
     allowed_actions = forms.MultipleChoiceField(
         choices=[(key, key.replace("_", " ")) for key in CATALOG],
         required=False,
@@ -172,18 +211,11 @@ class PolicyForm(MatrixForm, forms.ModelForm):  # type: ignore[type-arg]  # not 
             self.add_error(None, f"{error}.")
             return data
         if self.instance.pk and (old := Policy.objects.filter(pk=self.instance.pk).first()):
-            self._check(what_loosens(old, new), data["reason"])
+            self.check(what_loosens(old, new))
         return data
 
-    def _check(self, loosening: list[str], reason: str) -> None:
-        try:
-            check_loosening(loosening, may_loosen=self.may_loosen, reason=reason)
-        except Refused as refused:
-            self.add_error("reason" if refused.rule == "reason" else None, f"{refused}.")
 
-
-class FreezeWindowForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
-    may_loosen = False  # set by the edge: a fresh sign-in
+class FreezeWindowForm(LooseningForm):
     why = forms.CharField(
         max_length=300,
         required=False,
@@ -207,13 +239,60 @@ class FreezeWindowForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscr
             return data
         old = FreezeWindow.objects.filter(pk=self.instance.pk).first()
         new = FreezeWindow(**{name: data.get(name) for name in _OF_WINDOW})
-        try:
-            check_loosening(
-                window_loosens(old, new), may_loosen=self.may_loosen, reason=data["why"]
-            )
-        except Refused as refused:
-            self.add_error("why" if refused.rule == "reason" else None, f"{refused}.")
+        self.check(window_loosens(old, new))
         return data
+
+
+class ActionLimitForm(LooseningForm):
+    """Only what takes away: a maximum above the catalogue's is refused, not kept and ignored."""
+
+    action = forms.ChoiceField(choices=[(key, key.replace("_", " ")) for key in CATALOG])
+    why = forms.CharField(
+        max_length=300,
+        required=False,
+        label="Why it changes",
+        help_text="Needed where more is allowed than before. Kept in the audit record.",
+    )
+
+    class Meta:
+        model = ActionLimit
+        fields = _OF_LIMIT
+
+    def clean_environments(self) -> list[str]:
+        given = self.cleaned_data["environments"] or []
+        if not isinstance(given, list) or not all(isinstance(place, str) for place in given):
+            raise ValidationError('Give a list of names, like ["staging"].')
+        return given
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        given = data.get("maximums") or {}
+        if "action" in data and "maximums" in data:
+            if not isinstance(given, dict):
+                raise ValidationError({"maximums": 'Give names and numbers: {"replicas": 5}.'})
+            if problems := _too_wide(CATALOG[data["action"]], given):
+                raise ValidationError({"maximums": problems})
+            data["maximums"] = given
+        if not self.errors:
+            old = ActionLimit.objects.filter(pk=self.instance.pk).first()
+            new = ActionLimit(**{name: data[name] for name in _OF_LIMIT})
+            self.check(limit_loosens(old, new))
+        return data
+
+
+def _too_wide(spec: ActionSpec, maximums: dict[str, Any]) -> list[str]:
+    """What is wrong with these maximums, one sentence each."""
+    known, problems = spec.numbers(), []
+    for name, most in maximums.items():
+        if name not in known:
+            names = ", ".join(known) or "none"
+            problems.append(f"{spec.key} has no number {name}; its numbers: {names}.")
+        elif isinstance(most, bool) or not isinstance(most, int | float):
+            problems.append(f"{name}: {most!r} is not a number.")
+        elif not known[name]["minimum"] <= most <= known[name]["maximum"]:
+            low, high = known[name]["minimum"], known[name]["maximum"]
+            problems.append(f"{name}: between {low:g} and {high:g}, the catalogue's own bounds.")
+    return problems
 
 
 _CELL_NAMES = frozenset(_cells())

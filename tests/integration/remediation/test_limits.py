@@ -16,6 +16,7 @@ from remediation.models import ActionLimit
 from remediation.queries.catalogue import limits_in
 from tests.integration.remediation.conftest import World
 
+PASSWORD = "a long enough password"
 TRAFFIC = {"mechanism": "traffic", "signal": "traffic", "statement": "too much traffic"}
 
 
@@ -89,8 +90,28 @@ def test_a_new_limit_voids_what_was_approved_before(world: World, client: Client
     assert world.run(execution).state == "stale"
     assert AuditEvent.objects.filter(kind="actionlimit.created").count() == 1
     row = ActionLimit.objects.get()
-    client.post(f"/admin/remediation/actionlimit/{row.pk}/delete/", {"post": "yes"})
+    gone = f"/admin/remediation/actionlimit/{row.pk}/delete/"
+    assert client.post(gone, {"post": "yes"}).status_code == 403, "that would loosen"
+    row_form = {
+        **form_of(world, maximums={"replicas": 6}), "why": "we grew", "password": PASSWORD,
+    }  # fmt: skip
+    client.post(f"/admin/remediation/actionlimit/{row.pk}/change/", row_form)
     assert world.policy().version == before + 2
+    assert client.post(gone, {"post": "yes"}).status_code == 302
+    assert world.policy().version == before + 3
+
+
+def test_a_wider_limit_needs_a_reason_and_the_password(world: World, client: Client) -> None:
+    save(client, world, maximums={"replicas": 5})
+    row = ActionLimit.objects.get()
+    path = f"/admin/remediation/actionlimit/{row.pk}/change/"
+    wider = form_of(world, maximums={"replicas": 6})
+    told = client.post(path, wider).content.decode()
+    assert "say why: scale: replicas may be above 5" in told
+    told = client.post(path, {**wider, "why": "we grew"}).content.decode()
+    assert "needs your password once more: scale: replicas may be above 5" in told
+    row.refresh_from_db()
+    assert row.maximums == {"replicas": 5}
 
 
 @pytest.mark.parametrize(
@@ -119,18 +140,21 @@ def test_environments_are_a_list_of_names(world: World, client: Client) -> None:
 
 
 def save(client: Client, world: World, **said: Any) -> Any:
-    admin = User.objects.create_user("root", is_staff=True)
+    admin = User.objects.create_user("root", password=PASSWORD, is_staff=True)
     group, _ = Group.objects.get_or_create(name=Role.ADMIN)
     Membership.objects.create(workspace=world.workspace, user=admin, role=group)
     client.force_login(admin)
-    form = {
+    return client.post("/admin/remediation/actionlimit/add/", form_of(world, **said))
+
+
+def form_of(world: World, **said: Any) -> dict[str, Any]:
+    return {
         "workspace": world.workspace.pk,
         "action": "scale",
         "is_enabled": "on",
         "maximums": json.dumps(said.get("maximums", {})),
         "environments": json.dumps(said.get("environments", [])),
     }
-    return client.post("/admin/remediation/actionlimit/add/", form)
 
 
 def ask(world: World, **params: Any) -> Any:

@@ -9,14 +9,15 @@ from django.urls import reverse
 
 from incidents.models import AuditEvent
 from incidents.permissions import NotPermitted, Role
-from remediation.commands.policy import change, window_loosens
+from remediation.commands.policy import change, limit_loosens, window_loosens
 from remediation.commands.refusal import Refused
 from remediation.decision.rules import MATRIX
-from remediation.models import FreezeWindow, Policy
+from remediation.models import ActionLimit, FreezeWindow, PasswordCheck, Policy
 from remediation.types import RiskBand
 from remediation.views.policy_forms import cell
 from tests.integration.remediation.conftest import World, member
 
+PASSWORD = "a long enough password"
 STRICT = {str(band): ["escalate"] * 4 for band in RiskBand}
 
 
@@ -24,6 +25,7 @@ STRICT = {str(band): ["escalate"] * 4 for band in RiskBand}
 def admin(world: World) -> User:
     user = member(world.workspace, "ada", Role.ADMIN)
     user.is_staff = True
+    user.set_password(PASSWORD)
     user.save()
     return user
 
@@ -57,7 +59,7 @@ def test_loosening_needs_the_right_and_a_reason(
     world: World, admin: User, fields: dict[str, Any], words: str
 ) -> None:
     policy = world.policy(version=1)
-    with pytest.raises(Refused, match=f"needs a fresh sign-in: {words}"):
+    with pytest.raises(Refused, match=f"needs your password once more: {words}"):
         change(policy=policy, by=admin, reason="busy week", may_loosen=False, **fields)
     with pytest.raises(Refused, match=f"say why: {words}"):
         change(policy=policy, by=admin, reason=" ", may_loosen=True, **fields)
@@ -109,19 +111,79 @@ def test_the_settings_tighten_and_say_what_would_loosen(world: World, admin: Use
     policy.refresh_from_db()
     assert (policy.version, policy.allowed_environments) == (2, ["dev", "staging"])
     assert policy.matrix["low"] == ["two", "one", "one", "one"]
-    told = post(admin, policy, allowed_environments="staging, dev")
-    assert "needs a fresh sign-in: low risk at 0% confidence: two becomes one" in told
+    told = post(admin, policy, allowed_environments="staging, dev", reason="all are here")
+    assert "needs your password once more: low risk at 0% confidence: two becomes one" in told
     assert Policy.objects.get().version == 2
     assert "may not tighten with more confidence" in post(admin, policy, low_3="two")
 
 
-def test_a_superuser_loosens_with_a_reason(world: World) -> None:
-    root = User.objects.create_superuser("root")
+def test_an_admin_loosens_with_a_reason_and_the_password(world: World, admin: User) -> None:
     policy = world.policy(version=1, max_actions_per_hour=2)
-    assert "say why: per hour: 2 becomes 6" in post(root, policy, max_actions_per_hour=6)
-    post(root, policy, max_actions_per_hour=6, reason="enough people on call")
+    said = {"max_actions_per_hour": 6, "password": PASSWORD}
+    assert "say why: per hour: 2 becomes 6" in post(admin, policy, **said)
+    assert not PasswordCheck.objects.exists(), "a form without a reason costs no try"
+    assert "the password is not right" in post(
+        admin, policy, reason="enough people", **{**said, "password": "guess"}
+    )
+    post(admin, policy, reason="enough people on call", **said)
     policy.refresh_from_db()
     assert (policy.version, policy.max_actions_per_hour) == (2, 6)
+    kinds = AuditEvent.objects.filter(kind__startswith="step_up").order_by("at", "pk")
+    assert [event.kind for event in kinds] == ["step_up.failed", "step_up.passed"]
+    assert PASSWORD not in str(list(AuditEvent.objects.values()))
+
+
+def test_a_superuser_needs_the_password_as_well(world: World) -> None:
+    root = User.objects.create_superuser("root", password=PASSWORD)
+    policy = world.policy(version=1, max_actions_per_hour=2)
+    said = {"max_actions_per_hour": 6, "reason": "enough people on call"}
+    assert "needs your password once more" in post(root, policy, **said)
+    assert Policy.objects.get().version == 1
+    post(root, policy, **said, password=PASSWORD)
+    assert Policy.objects.get().version == 2
+
+
+def test_the_password_holds_for_five_minutes_in_its_session(world: World, admin: User) -> None:
+    policy = world.policy(version=1, max_actions_per_hour=2)
+    client = Client()
+    client.force_login(admin)
+    path = reverse("admin:remediation_policy_change", args=[policy.pk])
+
+    def save(**said: Any) -> int:
+        client.post(path, form_of(policy, reason="on call", **said))
+        policy.refresh_from_db()
+        return policy.max_actions_per_hour
+
+    assert save(max_actions_per_hour=3, password=PASSWORD) == 3
+    assert save(max_actions_per_hour=4) == 4
+    world.hands.advance(minutes=5)
+    assert save(max_actions_per_hour=5) == 4
+    assert "needs your password" in post(admin, policy, max_actions_per_hour=5, reason="x")
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        ({"is_enabled": True}, "it is switched on"),
+        ({"needs_two": False}, "one person is enough"),
+        ({"environments": ["dev", "prod"]}, "more environments"),
+        ({"environments": []}, "more environments"),
+        ({"maximums": {}}, "replicas may be above 5"),
+        ({"maximums": {"replicas": 6}}, "replicas may be above 5"),
+        ({"action": "restart"}, "scale is no longer limited"),
+    ],
+)
+def test_what_limits_an_action_less(world: World, now: dict[str, Any], words: str) -> None:
+    said: dict[str, Any] = {
+        "workspace": world.workspace, "action": "scale", "is_enabled": False, "needs_two": True,
+        "environments": ["dev"], "maximums": {"replicas": 5},
+    }  # fmt: skip
+    old = ActionLimit(**said)
+    assert limit_loosens(None, old) == limit_loosens(old, ActionLimit(**said)) == []
+    assert limit_loosens(ActionLimit(**{**said, **now}), old) == [] or "action" in now
+    (told,) = limit_loosens(old, ActionLimit(**{**said, **now}))
+    assert words in told
+    assert limit_loosens(old, None) == ["scale is no longer limited"]
 
 
 def test_a_window_may_grow_and_not_shrink(world: World, admin: User) -> None:
@@ -140,9 +202,12 @@ def test_a_window_may_grow_and_not_shrink(world: World, admin: User) -> None:
     assert "freezes less than before" in answer.content.decode()
     window.refresh_from_db()
     assert window.ends_at.hour == 15
-    gone = client.post(reverse("admin:remediation_freezewindow_delete", args=[window.pk]))
-    assert gone.status_code == 403
+    gone = reverse("admin:remediation_freezewindow_delete", args=[window.pk])
+    assert client.post(gone, {"post": "yes"}).status_code == 403
     assert FreezeWindow.objects.exists()
+    client.post(path, {**said, "ends_at_1": "15:00:00", "password": PASSWORD})
+    assert client.post(gone, {"post": "yes"}).status_code == 302
+    assert not FreezeWindow.objects.exists()
 
 
 def test_what_counts_as_less_frozen(world: World) -> None:

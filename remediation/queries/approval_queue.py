@@ -1,16 +1,26 @@
 """Approvals that wait, and those lately decided."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import Case, Count, IntegerField, OuterRef, QuerySet, Subquery, Value, When
+from django.db.models import (
+    Case,
+    Count,
+    IntegerField,
+    OuterRef,
+    Prefetch,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
 
 from airra.lib import clock
 from incidents.permissions import Permission
 from incidents.queries.access import AnyUser, workspaces_of
-from remediation.models import Approval
+from remediation.models import Approval, StepTarget
 from remediation.queries.authority import Lent
 from remediation.queries.plan import asked_by
 from remediation.queries.say import Say, say_of
@@ -24,10 +34,19 @@ _RISK = Case(
 
 
 @dataclass(frozen=True)
+class QueueStep:
+    """One step by its title, and on how many targets it acts."""
+
+    title: str
+    targets: int
+
+
+@dataclass(frozen=True)
 class QueueRow:
     approval: Approval
     say: Say
     asked_by: str
+    steps: Sequence[QueueStep]
 
 
 def waiting_per_workspace() -> Subquery:
@@ -53,7 +72,9 @@ def _visible(user: AnyUser) -> QuerySet[Approval]:
 
 def waiting(user: AnyUser, permissions: Mapping[UUID, Collection[Permission]]) -> list[QueueRow]:
     """Soonest to expire first, then the riskier."""
-    found = _visible(user).filter(state=Approval.State.PENDING).prefetch_related("votes")
+    counted = Prefetch("plan__steps__targets", StepTarget.objects.only("step"))
+    found = _visible(user).filter(state=Approval.State.PENDING)
+    found = found.prefetch_related("votes", "plan__steps", counted)
     lent = Lent(user)
     return [
         QueueRow(
@@ -62,6 +83,7 @@ def waiting(user: AnyUser, permissions: Mapping[UUID, Collection[Permission]]) -
                 approval, user, permissions.get(approval.plan.incident.workspace_id, ()), lent
             ),
             asked_by=asked_by(approval),
+            steps=[QueueStep(s.title, len(s.targets.all())) for s in approval.plan.steps.all()],
         )
         for approval in found.order_by("expires_at", _RISK)
     ]

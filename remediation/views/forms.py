@@ -6,7 +6,6 @@ from typing import Any
 from django import forms
 from django.http import QueryDict
 
-from remediation.decision.catalog import CATALOG, MAX_REPLICAS
 from remediation.queries.say import NEEDS_MORE
 from remediation.types import Mode
 
@@ -87,43 +86,3 @@ class DelegationForm(forms.Form):
         super().__init__(data)
         self.fields["delegator"].choices = lenders  # type: ignore[attr-defined]  # of ChoiceField
         self.fields["to"].choices = borrowers  # type: ignore[attr-defined]  # of ChoiceField
-
-
-class ActionForm(forms.Form):
-    """A catalogue action with its parameters; each action reads only the fields it knows."""
-
-    action = forms.ChoiceField(choices=[(key, key.replace("_", " ")) for key in CATALOG])
-    replicas = forms.IntegerField(
-        min_value=1, max_value=MAX_REPLICAS, required=False, help_text="For scale."
-    )
-    to_revision = forms.CharField(
-        max_length=80,
-        required=False,
-        label="Revision",
-        help_text="For rollback; empty means the one before.",
-    )
-    flag = forms.CharField(max_length=80, required=False, help_text="For set flag.")
-    value = forms.ChoiceField(
-        choices=[("true", "on"), ("false", "off")],
-        required=False,
-        label="Flag value",
-        help_text="For set flag.",
-    )
-
-    def __init__(self, data: QueryDict | None, *, services: Sequence[str], first: str) -> None:
-        super().__init__(data)
-        self.fields["service"] = forms.ChoiceField(
-            choices=[(name, name) for name in services], initial=first
-        )
-        self.order_fields(["action", "service"])
-
-    def params(self) -> dict[str, Any]:
-        """What the chosen action takes of what was filled in."""
-        given = {
-            "replicas": self.cleaned_data["replicas"],
-            "to_revision": self.cleaned_data["to_revision"],
-            "flag": self.cleaned_data["flag"],
-            "value": self.cleaned_data["value"] == "true",
-        }
-        known = CATALOG[self.cleaned_data["action"]].params.model_fields
-        return {n: v for n, v in given.items() if n in known and v not in {None, ""}}

@@ -13,7 +13,7 @@ from incidents.views.refusals import answers_refusals, overtaken, person, writes
 from remediation.commands import plan as commands
 from remediation.commands.refusal import Refused
 from remediation.models import Plan
-from remediation.views.forms import ActionForm
+from remediation.views.request_forms import RequestForm
 
 
 @writes
@@ -34,25 +34,27 @@ def revise(request: HttpRequest, plan_id: UUID) -> HttpResponse:
 
 @answers_refusals
 def request_action(request: HttpRequest, key: str) -> HttpResponse:
-    """A person's own wish, through the same door: dry run, policy, and somebody else's approval."""
+    """A person's own wish of 1 to 5 steps: dry run, policy, and somebody else's approval."""
     incident = visible_incident(request.user, key)
     require(request.user, Permission.RESPOND, incident.workspace)
-    form = ActionForm(
+    form = RequestForm(
         request.POST if request.method == "POST" else None,
         services=names_in(incident.workspace),
         first=str(incident.service or ""),
     )
     if request.method == "POST" and form.is_valid():
+        wanted, *then = form.requests()
         try:
             commands.request_action(
                 incident=incident,
-                action=form.cleaned_data["action"],
-                service=form.cleaned_data["service"],
-                params=form.params(),
+                action=wanted.action,
+                service=wanted.service,
+                params=wanted.params,
+                then=then,
                 by=person(request),
             )
         except Refused as refused:
-            form.add_error(None, str(refused))
+            form.first.add_error(None, f"{refused}.")
         else:
             toast(request, "Asking the target for a dry run; then somebody else must approve it.")
             return redirect(request, "incidents:detail", incident.key)

@@ -2,7 +2,7 @@
 
 A relapse is three bad samples in a row, or an incident that the same metric opened anew. It makes
 the fix no success: it counts against the history that risk reads, and the incident goes on,
-reopened or linked to the one that has been opened meanwhile.
+reopened or linked to the one that has been opened meanwhile, and is looked into once more.
 """
 
 from datetime import datetime, timedelta
@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from airra.lib import clock
 from airra.lib.db import Conflict
 from airra.lib.quantities import span
+from analysis.commands import investigation
 from analysis.models import Anomaly
 from incidents.commands import audit, timeline
 from incidents.commands import incident as incidents
@@ -120,11 +121,17 @@ def _recurred(execution: Execution, prediction: Prediction, now: datetime) -> No
         workspace_id=execution.plan.incident.workspace_id,
     )
     incident = Incident.objects.get(pk=execution.plan.incident_id)
-    _go_on(incident, execution, prediction, reason)
+    going_on = _go_on(incident, execution, prediction, reason)
+    investigation.again(incident=going_on, since=execution.finished_at or now, why=reason)
 
 
-def _go_on(incident: Incident, execution: Execution, prediction: Prediction, reason: str) -> None:
-    """Link the incident that is open for it, else reopen the old one, else open another."""
+def _go_on(
+    incident: Incident, execution: Execution, prediction: Prediction, reason: str
+) -> Incident:
+    """Link the incident that is open for it, else reopen the old one, else open another.
+
+    Returns the one in which it goes on.
+    """
     payload = {"plan": str(execution.plan_id), "execution": str(execution.pk)}
     newer = _open_for_it(incident, execution, prediction)
     if newer is None and incident.state == State.RESOLVED:
@@ -133,7 +140,7 @@ def _go_on(incident: Incident, execution: Execution, prediction: Prediction, rea
         except (Conflict, IllegalMove, ValueError):
             incident.refresh_from_db()
         else:
-            return
+            return incident
     if newer is None and not incident.is_live:
         newer, _ = incidents.open_or_join(
             workspace=incident.workspace,
@@ -149,6 +156,7 @@ def _go_on(incident: Incident, execution: Execution, prediction: Prediction, rea
     if newer is not None:
         text = f"the same as {incident.key}: {reason}"
         timeline.record(newer, Kind.VERIFICATION, text, payload=payload)
+    return newer or incident
 
 
 def _open_for_it(

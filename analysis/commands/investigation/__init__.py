@@ -10,6 +10,7 @@ from analysis.commands.investigation.scene import context_of
 from analysis.commands.investigation.start import (
     STARTS_A_MINUTE,
     CannotInvestigate,
+    again,
     consider,
     start,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "MAX_ATTEMPTS",
     "STARTS_A_MINUTE",
     "CannotInvestigate",
+    "again",
     "cancel",
     "consider",
     "context_of",

@@ -5,7 +5,7 @@ leaves it alone for a while once it has been looked into, and begins only so man
 waits keeps its place, for the sweep asks again.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
@@ -122,6 +122,29 @@ def start(*, incident: Incident, by: User, note: str = "") -> Investigation:
             raise CannotInvestigate(msg) from None
     if note.strip():
         course.append(made, ProgressKind.NOTE, note.strip(), by=by)
+    enqueue(Job.INVESTIGATE, incident_id=str(incident.pk))
+    return made
+
+
+@transaction.atomic
+def again(*, incident: Incident, since: datetime, why: str) -> Investigation | None:
+    """Queue one more, by itself: what was done about the last one has not held.
+
+    None where something has looked into it since, is about to, or the incident is past it.
+    """
+    shared = incident.shared_investigations.filter(released_at__isnull=True)
+    is_known = incident.investigations.filter(created_at__gt=since).exists()
+    if is_known or shared.filter(investigation__created_at__gt=since).exists():
+        return None
+    try:
+        _check(incident)
+        with transaction.atomic():
+            made = Investigation.objects.create(incident=incident)
+    except (CannotInvestigate, IntegrityError):
+        return None
+    audit.record("investigation.started", target=made, reason=why)
+    share.release_one(incident, why)
+    _carry_on(made)
     enqueue(Job.INVESTIGATE, incident_id=str(incident.pk))
     return made
 

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from airra.lib import clock
-from analysis.models import Anomaly
+from analysis.commands.investigation.share import share
+from analysis.models import Anomaly, Investigation
 from incidents.commands import incident as incidents
 from incidents.lifecycle import State
 from incidents.models import AuditEvent, Incident, Workspace
@@ -59,6 +60,61 @@ def test_trouble_that_comes_back_reopens_the_incident(world: World, fixed: Execu
     assert AuditEvent.objects.filter(kind="execution.recurred").count() == 1
 
 
+def queued(incident: Incident) -> int:
+    return incident.investigations.filter(state__in=Investigation.LIVE).count()
+
+
+def test_it_is_looked_into_once_more(world: World, fixed: Execution) -> None:
+    assert queued(world.incident) == 0
+    world.metric.value = 0.4
+    sweeps(world, fixed, times=4)
+    assert queued(world.incident) == 1
+    made = world.incident.investigations.latest("created_at")
+    said = AuditEvent.objects.get(kind="investigation.started", target_id=str(made.pk))
+    assert "“Restart payments” held for" in said.reason
+
+
+def test_one_that_only_shared_what_was_found_before_is_looked_into(
+    world: World, fixed: Execution
+) -> None:
+    """What was found before the fix says nothing of why it did not hold."""
+    newer = newer_incident(world)
+    share(world.incident.investigations.get(), newer, "the same service")
+    world.metric.value = 0.4
+    sweeps(world, fixed, times=3)
+    assert queued(newer) == 1
+    assert not newer.shared_investigations.filter(released_at__isnull=True).exists()
+
+
+def test_one_that_has_been_looked_into_since_is_not_again(world: World, fixed: Execution) -> None:
+    newer = newer_incident(world)
+    Investigation.objects.create(
+        incident=newer,
+        state=Investigation.State.SETTLED,
+        finished_at=clock.now(),
+        outcome="blocked",
+    )
+    world.metric.value = 0.4
+    sweeps(world, fixed, times=3)
+    assert newer.investigations.count() == 1
+    assert queued(world.incident) == 0
+
+
+def newer_incident(world: World) -> Incident:
+    """Opened a little after the fix by the same metric."""
+    world.hands.advance(seconds=5)
+    newer = Incident.objects.create(
+        workspace=world.workspace, number=7, title="payments fails again", severity="high",
+        state=State.ANALYSING, source="detector", grouping_key="again", opened_at=clock.now(),
+    )  # fmt: skip
+    Anomaly.objects.create(
+        detector=world.detector, service=world.service, series_key="s", direction="up",
+        started_at=clock.now(), last_at=clock.now(), value=0.4, expected=0.01, low=0.0,
+        high=0.05, score=20.0, incident=newer,
+    )  # fmt: skip
+    return newer
+
+
 def test_it_counts_against_the_history(world: World, fixed: Execution) -> None:
     runs = Execution.objects.all()
     record = record_of(world.workspace, action="restart", service="payments")
@@ -75,16 +131,7 @@ def test_a_newer_incident_of_the_same_is_linked(
 ) -> None:
     """Even when the next fix is so quick that no bad sample is seen."""
     world.metric.value = value
-    world.hands.advance(seconds=5)
-    newer = Incident.objects.create(
-        workspace=world.workspace, number=7, title="payments fails again", severity="high",
-        state=State.ANALYSING, source="detector", grouping_key="again", opened_at=clock.now(),
-    )  # fmt: skip
-    Anomaly.objects.create(
-        detector=world.detector, service=world.service, series_key="s", direction="up",
-        started_at=clock.now(), last_at=clock.now(), value=0.4, expected=0.01, low=0.0,
-        high=0.05, score=20.0, incident=newer,
-    )  # fmt: skip
+    newer = newer_incident(world)
     assert sweeps(world, fixed, times=times).recurred_at is not None
     assert world.incident.state == State.RESOLVED
     assert "see INC-7" in world.last_event().text
@@ -101,6 +148,7 @@ def test_a_closed_incident_stays_closed_and_another_is_opened(
     sweeps(world, fixed, times=3)
     newer = Incident.objects.exclude(pk=world.incident.pk).get()
     assert (newer.state, newer.service) == (State.OPEN, world.service)
+    assert queued(newer) == 1
     assert world.incident.state == State.CLOSED
     assert f"see {newer.key}" in world.last_event().text
 

@@ -19,7 +19,7 @@ COPY . .
 ENV AIRRA_VAR_DIR=/app/var \
     DJANGO_SETTINGS_MODULE=airra.settings
 RUN AIRRA_SECRET_KEY=only-for-collectstatic python manage.py collectstatic --noinput --verbosity=0 \
-    && chown -R airra:airra /app/var
+    && mkdir /app/audit && chown -R airra:airra /app/var /app/audit
 
 USER airra
 EXPOSE 8000

@@ -148,6 +148,27 @@ def test_mounted_files_exist() -> None:
             assert not source.startswith(".") or (ROOT / source).exists(), source
 
 
+def _mounts(service: str) -> list[list[str]]:
+    return [volume.split(":") for volume in SERVICES[service].get("volumes", [])]
+
+
+def test_the_kill_file_can_be_made_on_the_host_and_is_seen_by_who_looks() -> None:
+    told = SERVICES["executor"]["environment"]["AIRRA_KILL_FILE"]
+    assert told == "${AIRRA_KILL_FILE:-/stop/KILL}"
+    for service in ("web", "worker", "executor"):
+        assert ["./stop", "/stop", "ro"] in _mounts(service)
+        assert SERVICES[service]["environment"]["AIRRA_KILL_FILE"] == told
+
+
+def test_checkpoints_outlive_the_container_that_exports_them() -> None:
+    told = SERVICES["worker"]["environment"]["AIRRA_AUDIT_EXPORT_DIR"]
+    place = told.removeprefix("${AIRRA_AUDIT_EXPORT_DIR:-").removesuffix("}")
+    assert ["audit", place] in _mounts("worker")
+    # A new volume takes the owner that the directory has in the image.
+    made = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert re.search(rf"mkdir {place} && chown -R airra:airra .*{place}", made)
+
+
 def test_the_image_takes_what_it_needs_and_no_secret() -> None:
     lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     assert "*" in lines

@@ -11,20 +11,9 @@ from airra.lib import clock
 from airra.lib.jobs import Job, enqueue
 from remediation.commands.assessment import target_key
 from remediation.commands.steps import key_of, targets_of, version_left_by
-from remediation.execution.course import Item, Move, Place, Standing, next_move
+from remediation.execution.course import Item, Move, Place, next_move, standing_of
 from remediation.models import Approval, Execution, Plan, StepTarget
 from remediation.types import ExecutionState, Mode, Reversibility, Verdict
-
-_S = ExecutionState
-_STANDINGS = {
-    _S.APPROVED: Standing.RUNNING,
-    _S.INTENT: Standing.RUNNING,
-    _S.UNKNOWN: Standing.RUNNING,
-    _S.VERIFYING: Standing.RUNNING,
-    _S.SUCCEEDED: Standing.MATCHED,
-    _S.DEVIATED: Standing.HARMED,
-    _S.UNDONE: Standing.UNDONE,
-}
 
 
 @dataclass(frozen=True)
@@ -38,30 +27,18 @@ class Work:
 
     @property
     def item(self) -> Item:
-        return Item(self._standing(), can_undo=self._can_undo())
-
-    def _standing(self) -> Standing:
-        if self.applied is None:
-            return Standing.WAITING
-        state = ExecutionState(self.applied.state)
-        if self.undo is not None and state is not _S.UNDONE:
-            return _of_undo(ExecutionState(self.undo.state))
-        if state is _S.INCONCLUSIVE:
-            is_partial = self.applied.verdict == Verdict.PARTIAL
-            return Standing.PARTIAL if is_partial else Standing.BLIND
-        return _STANDINGS.get(state, Standing.NOT_DONE)
+        done, undo = self.applied, self.undo
+        standing = standing_of(
+            ExecutionState(done.state) if done else None,
+            ExecutionState(undo.state) if undo else None,
+            is_partial=done is not None and done.verdict == Verdict.PARTIAL,
+        )
+        return Item(standing, can_undo=self._can_undo())
 
     def _can_undo(self) -> bool:
         is_exact = self.target.reversibility == Reversibility.EXACT_UNDO
         is_known = self.applied is not None and bool(version_left_by(self.applied))
         return is_exact and self.target.undo is not None and is_known
-
-
-def _of_undo(state: ExecutionState) -> Standing:
-    if state is _S.SUCCEEDED:
-        return Standing.UNDONE
-    is_under_way = _STANDINGS.get(state) is Standing.RUNNING
-    return Standing.UNDOING if is_under_way else Standing.STUCK
 
 
 def read(plan: Plan) -> list[list[Work]]:

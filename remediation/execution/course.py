@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from remediation.types import ExecutionState
+
 MAX_STEPS = 5
 MAX_WAVE = 4
 IN_FLIGHT = 4  # one in so many targets of a fleet, and at least one
@@ -35,6 +37,36 @@ _S = Standing
 _ENDED = frozenset(_S) - {_S.WAITING, _S.RUNNING}
 _AFTER_HARM = frozenset({_S.HARMED, _S.UNDOING, _S.UNDONE, _S.STUCK})
 _LASTING = frozenset({_S.MATCHED, _S.PARTIAL, _S.BLIND})
+
+
+_E = ExecutionState
+_STANDINGS = {
+    _E.APPROVED: _S.RUNNING,
+    _E.INTENT: _S.RUNNING,
+    _E.UNKNOWN: _S.RUNNING,
+    _E.VERIFYING: _S.RUNNING,
+    _E.SUCCEEDED: _S.MATCHED,
+    _E.DEVIATED: _S.HARMED,
+    _E.UNDONE: _S.UNDONE,
+}
+
+
+def standing_of(
+    applied: ExecutionState | None, undo: ExecutionState | None = None, *, is_partial: bool = False
+) -> Standing:
+    """From the state of what was done to a target and of its undo, None where there is none yet.
+
+    `is_partial`: what ended inconclusive did no harm; otherwise there was no data to say so.
+    """
+    if applied is None:
+        return _S.WAITING
+    if undo is not None and applied is not _E.UNDONE:
+        if undo is _E.SUCCEEDED:
+            return _S.UNDONE
+        return _S.UNDOING if _STANDINGS.get(undo) is _S.RUNNING else _S.STUCK
+    if applied is _E.INCONCLUSIVE:
+        return _S.PARTIAL if is_partial else _S.BLIND
+    return _STANDINGS.get(applied, _S.NOT_DONE)
 
 
 @dataclass(frozen=True)

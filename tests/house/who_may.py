@@ -204,7 +204,7 @@ analysis.connector           200 200 200 200 200
 analysis.detector            200 200 200 200 200
 analysis.evidence            200 403 200 403 200
 remediation.actionendpoint   200 200 200 200 200
-remediation.actionlimit      200 200 200 200 200
+remediation.actionlimit      200 200 200 403 200
 remediation.freezewindow     200 200 200 403 200
 remediation.policy           200 200 200 403 200
 remediation.runbook          200 200 200 200 200

@@ -11,10 +11,12 @@ from tools.model_check.defects import (
     COVERED,
     DEFECTS,
     EDITS,
+    FAN_OUT,
     KILL,
     POLICY,
     STEPS,
     UNDO,
+    WAVE,
     Defect,
 )
 from tools.model_check.search import Found, search
@@ -41,10 +43,12 @@ CONFIGURATIONS = (
     Configuration("1 action, 3 workers, everything", Rules(executions=1, workers=3)),
     Configuration("1 action and its undo, kill switch", replace(UNDO, may_kill=True)),
     Configuration("plan of 2 steps and their undos", STEPS),
+    Configuration("fan-out of 2, canary first, kill switch", replace(FAN_OUT, may_kill=True)),
+    Configuration("wave of 2 at once, and their undos", WAVE, 20),
     Configuration("clocks apart, quarantine longer", replace(BARE, skew=1, quarantine=4)),
     Configuration("lease longer than the quarantine", replace(BARE, lease=4)),
 )
-_ROW = "{:<36} {:>6} {:>10} {:>12} {:>8} {:>11}\n"
+_ROW = "{:<40} {:>6} {:>10} {:>12} {:>8} {:>11}\n"
 
 
 def main() -> int:

@@ -5,6 +5,7 @@ A search that finds nothing proves nothing, unless it is seen to find what is th
 
 from dataclasses import dataclass, replace
 
+from remediation.execution.course import Move, Place, Standing, Start, Steps, Undo, next_move
 from remediation.execution.protocol import Event, Facts, next_state
 from tools.model_check.world import Rules, S, Step
 
@@ -16,6 +17,11 @@ KILL = replace(BARE, may_kill=True)
 UNDO = replace(BARE, undo_of=(-1, 0))
 # Two steps of one plan on one target, the undo of the second, and then that of the first.
 STEPS = replace(BARE, executions=4, undo_of=(-1, -1, 1, 0), step_after=(-1, 0, -1, -1))
+# One step on two targets, each with its undo: the canary first, or both in one wave.
+FAN_OUT = replace(
+    BARE, executions=4, undo_of=(-1, -1, 1, 0), target_of=(0, 1, 1, 0), fan_out=(0, 1)
+)
+WAVE = replace(FAN_OUT, is_wave=True)
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,15 @@ def _leads(before: S, wrong: dict[Event, S], **good: bool) -> Step:
         return wrong[event] if to and state is before and event in wrong else to
 
     return step
+
+
+def _all_at_once(steps: Steps) -> Move:
+    """The course without its ramp."""
+    move = next_move(steps)
+    waiting = tuple(
+        Place(0, at) for at, item in enumerate(steps[0]) if item.standing is Standing.WAITING
+    )
+    return Start(waiting) if waiting and not isinstance(move, Undo) else move
 
 
 _LEASE_TO_APPROVED = _leads(S.INTENT, {Event.LEASE_OVER: S.APPROVED})
@@ -83,6 +98,7 @@ DEFECTS = (
         "undo runs twice: asked for again by each message",
         replace(UNDO, executions=3, undo_of=(-1, 0, 0), undo_is_unique=False),
     ),
+    Defect("a fan-out goes on whatever its canary says", replace(FAN_OUT, move=_all_at_once)),
 )
 
 # Guards that another guard covers: taking one away alone changes nothing, and taking both does.

@@ -1,8 +1,9 @@
 """What can happen next in a world: every step of every worker, and everything around them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 
+from remediation.execution.course import Item, Move, Start, Steps, Undo, standing_of
 from remediation.execution.protocol import Event, Facts
 from tools.model_check.world import (
     ASKED,
@@ -11,6 +12,7 @@ from tools.model_check.world import (
     HARM,
     IDLE,
     NO_EFFECT,
+    PROVED,
     Row,
     Rules,
     S,
@@ -61,21 +63,30 @@ def _by_itself(world: World, i: int, row: Row, rules: Rules) -> Moves:
         yield from _event(world, i, Event.MATCH, Facts(), rules)
         if i in rules.undo_of:
             yield from _event(world, i, Event.DEVIATION, Facts(), rules)
+        if i in rules.fan_out:
+            yield from _event(world, i, Event.UNPROVEN, Facts(), rules)
 
 
 def _by_people(world: World, i: int, row: Row, rules: Rules) -> Moves:
     """An undo is approved with its plan and needs nobody."""
     if row.state == ASKED:
-        is_first = not rules.is_undo(i) and rules.before(i) < 0
+        is_first = not rules.is_undo(i) and rules.before(i) < 0 and i not in rules.fan_out[1:]
         if is_first and world.now < rules.expires and world.switch != 1:
-            approved = row._replace(state=S.APPROVED, policy=world.policy)
-            yield f"approve {i}", _with(world, i, approved)
+            yield f"approve {i}", _approve(world, i, rules)
         return
     if rules.may_edit:
         word = "edit back" if row.edited else "edit"
         yield f"{word} {i}", _with(world, i, row._replace(edited=not row.edited))
     if rules.may_cancel and not rules.is_undo(i):
         yield from _event(world, i, Event.CANCEL, Facts(), rules)
+
+
+def _approve(world: World, i: int, rules: Rules) -> World:
+    """One yes is to a whole plan; of a wave all rows begin with it."""
+    for j in rules.fan_out if rules.is_wave else (i,):
+        approved = world.rows[j]._replace(state=S.APPROVED, policy=world.policy)
+        world = _with(world, j, approved)
+    return world
 
 
 def _event(world: World, i: int, event: Event, facts: Facts, rules: Rules) -> Moves:
@@ -94,6 +105,8 @@ def follow(world: World, i: int, to: S, rules: Rules) -> World:
     """A row in its new state, and in the same transaction what follows from it for others."""
     row = world.rows[i]
     world = _with(world, i, row._replace(state=to))
+    if rules.fan_out:
+        return go_on(world, i, rules) if to in ENDS | HARM else world
     if rules.is_undo(i):
         return _undone(world, rules.undo_of[i], rules) if to is S.SUCCEEDED else world
     if to is S.DEVIATED:
@@ -103,6 +116,39 @@ def follow(world: World, i: int, to: S, rules: Rules) -> World:
             begun = world.rows[j]._replace(state=S.APPROVED, policy=row.policy, edited=row.edited)
             world = _with(world, j, begun)
     return world
+
+
+def go_on(world: World, i: int, rules: Rules) -> World:
+    """A row of a fan-out has ended: its original is undone, and the course says what follows."""
+    row = world.rows[i]
+    if rules.is_undo(i) and row.state == S.SUCCEEDED:
+        original = rules.undo_of[i]
+        state = world.rows[original].state
+        to = _asks(rules.step, state, Event.UNDO_DONE, Facts(is_unwinding=True))
+        if to:
+            world = _with(world, original, world.rows[original]._replace(state=to))
+    move = _course(rules.move, tuple(_item(world, j, rules) for j in rules.fan_out))
+    if isinstance(move, Start):
+        begun = [rules.fan_out[place.target] for place in move.places]
+    elif isinstance(move, Undo):
+        begun = [rules.undo_of.index(rules.fan_out[move.place.target])]
+    else:
+        begun = []
+    for j in begun:
+        if world.rows[j].state == ASKED:
+            world = _with(world, j, world.rows[j]._replace(state=S.APPROVED, policy=row.policy))
+    return world
+
+
+@cache
+def _course(move: Callable[[Steps], Move], items: tuple[Item, ...]) -> Move:
+    return move([items])
+
+
+def _item(world: World, i: int, rules: Rules) -> Item:
+    states = [world.rows[j].state for j in (i, rules.undo_of.index(i))]
+    applied, undo = (None if state == ASKED else S(state) for state in states)
+    return Item(standing_of(applied, undo, is_partial=True), can_undo=True)
 
 
 def _undo(world: World, i: int, rules: Rules) -> World:
@@ -184,7 +230,8 @@ def _is_wanted(world: World, i: int, rules: Rules) -> bool:
     """An effect while nothing of its plan did harm; an undo as long as there is what it undoes."""
     if rules.is_undo(i):
         return world.rows[rules.undo_of[i]].state in DONE
-    return rules.before(i) < 0 or not any(row.state in HARM for row in world.rows)
+    is_alone = rules.before(i) < 0 and not rules.fan_out
+    return is_alone or not any(row.state in HARM for row in world.rows)
 
 
 def _claim(world: World, number: int, worker: Worker, rules: Rules) -> tuple[str, World]:
@@ -196,13 +243,14 @@ def _claim(world: World, number: int, worker: Worker, rules: Rules) -> tuple[str
         return f"too slow {i}", idle
     if to is not S.INTENT:
         ended = row._replace(state=to, edited=False, policy=0)  # nobody asks for these any more
-        return f"refuse {i}", _with(idle, i, ended)
+        after = _with(idle, i, ended)
+        return f"refuse {i}", go_on(after, i, rules) if rules.fan_out else after
     is_undo = rules.is_undo(i)
     if (
         (rules.claim_compares_hash and row.edited)
         or (rules.claim_compares_policy and row.policy != world.policy and not is_undo)
         or (rules.claim_compares_switch and world.switch == 1)
-        or any(r.state in rules.holds for j, r in enumerate(world.rows) if j != i)
+        or any(r.state in rules.holds for r in _beside(world, i, rules))
     ):
         return f"not claimed {i}", idle
     wrong = row.wrong or ("claimed after its plan was edited" if row.edited else "")
@@ -210,10 +258,15 @@ def _claim(world: World, number: int, worker: Worker, rules: Rules) -> tuple[str
         wrong = wrong or "claimed after the policy it was approved under was edited"
     if world.switch == 1:
         wrong = wrong or "claimed with the kill switch on"
-    fence = max(r.fence for r in world.rows) + 1
+    fence = max((row.fence, *(r.fence for r in _beside(world, i, rules)))) + 1
     claimed = row._replace(state=to, fence=fence, issued=worker.issued, wrong=wrong)
     busy = worker._replace(doing="check", fence=fence, told="")
     return f"claim {i}", _now(_with(world, i, claimed), number, busy)
+
+
+def _beside(world: World, i: int, rules: Rules) -> list[Row]:
+    """The other rows that act on the same target."""
+    return [row for j, row in enumerate(world.rows) if j != i and rules.is_beside(i, j)]
 
 
 def _check(world: World, number: int, worker: Worker, rules: Rules) -> tuple[str, World]:
@@ -255,8 +308,11 @@ def _land(world: World, i: int, issued: int, is_edited: bool, rules: Rules) -> W
         world = _wrong(world, i, f"an effect after AIRRA said {row.state}")
     if is_edited:
         world = _wrong(world, i, "an effect that nobody approved")
-    if any(r.state in (S.INTENT, S.UNKNOWN) for j, r in enumerate(world.rows) if j != i):
+    if any(r.state in (S.INTENT, S.UNKNOWN) for r in _beside(world, i, rules)):
         world = _wrong(world, i, "two in flight on one target")
+    canary = rules.canary(i)
+    if canary >= 0 and world.rows[canary].state not in PROVED:
+        world = _wrong(world, i, "a target before its canary was proved")
     original = rules.undo_of[i] if rules.is_undo(i) else i
     if rules.is_undo(i) and world.rows[original].state not in DONE:
         world = _wrong(world, i, "undid what was undone already")

@@ -4,7 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import count
+from itertools import combinations, count
 
 from tools.model_check.moves import moves
 from tools.model_check.world import EFFECT, NO_EFFECT, Row, Rules, World
@@ -14,9 +14,7 @@ Key = tuple[int, ...]
 
 def broken(world: World, rules: Rules) -> str:
     """The promise this world breaks, or nothing."""
-    holding = 0
     for row in world.rows:
-        holding += row.state in rules.holds
         if row.wrong:
             return row.wrong
         if row.effects > 1:
@@ -25,7 +23,9 @@ def broken(world: World, rules: Rules) -> str:
             return f"AIRRA says {row.state}, but there was an effect"
         if not row.effects and row.state in EFFECT:
             return f"AIRRA says {row.state}, but there was no effect"
-    return "two executions hold one target" if holding > 1 else ""
+    holding = [i for i, row in enumerate(world.rows) if row.state in rules.holds]
+    is_shared = any(rules.is_beside(i, j) for i, j in combinations(holding, 2))
+    return "two executions hold one target" if is_shared else ""
 
 
 @dataclass(frozen=True)

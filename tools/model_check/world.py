@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from remediation.execution.course import Move, Steps, next_move
 from remediation.execution.protocol import Event, Facts, next_state
 from remediation.types import HOLDS_TARGET, ExecutionState
 
@@ -22,6 +23,7 @@ ASKED = "asked"  # before the approval there is no execution; this is the model'
 NO_EFFECT = frozenset({ASKED, S.APPROVED, S.FAILED, S.STALE, S.EXPIRED, S.CANCELLED})
 EFFECT = frozenset({S.VERIFYING, S.SUCCEEDED, S.INCONCLUSIVE, S.DEVIATED, S.UNDONE})
 HARM = frozenset({S.DEVIATED, S.UNDONE})
+PROVED = frozenset({S.SUCCEEDED, S.INCONCLUSIVE})  # of a ramp: it helped, or did no harm
 DONE = frozenset({S.SUCCEEDED, S.INCONCLUSIVE, S.DEVIATED})  # what an undo can take back
 ENDS = frozenset({S.SUCCEEDED, S.INCONCLUSIVE, S.FAILED, S.STALE, S.EXPIRED, S.CANCELLED, S.UNDONE})
 Step = Callable[[ExecutionState, Event, Facts], ExecutionState | None]
@@ -69,6 +71,9 @@ class Rules:
     executions: int = 2
     workers: int = 2
     undo_of: tuple[int, ...] = ()  # by row, -1: not an undo
+    target_of: tuple[int, ...] = ()  # by row; empty: all of them act on one
+    fan_out: tuple[int, ...] = ()  # the rows of a plan's one step, the canary first
+    is_wave: bool = False  # the whole fan-out begins at once, as later waves of a ramp do
     step_after: tuple[int, ...] = ()  # by row, -1: the first step of its plan
     lease: int = 1
     credential: int = 2
@@ -81,6 +86,7 @@ class Rules:
     may_cancel: bool = True
 
     step: Step = next_state
+    move: Callable[[Steps], Move] = next_move
     holds: frozenset[str] = frozenset(HOLDS_TARGET)  # what the unique index covers
     loads_first: bool = False  # what to send is read in a step of its own, before the look
     claim_compares_state: bool = True
@@ -100,6 +106,15 @@ class Rules:
 
     def is_undo(self, i: int) -> bool:
         return bool(self.undo_of) and self.undo_of[i] >= 0
+
+    def is_beside(self, i: int, j: int) -> bool:
+        """Whether two rows act on one target."""
+        return not self.target_of or self.target_of[i] == self.target_of[j]
+
+    def canary(self, i: int) -> int:
+        """The row whose proof this one waits for, else -1."""
+        is_later = i in self.fan_out[1:] and not self.is_wave
+        return self.fan_out[self.fan_out.index(i) - 1] if is_later else -1
 
     def before(self, i: int) -> int:
         """The step before this one in its plan, else -1."""

@@ -19,8 +19,10 @@ from remediation.execution.course import (
     Undo,
     Wait,
     next_move,
+    standing_of,
     waves,
 )
+from remediation.types import ExecutionState
 
 S = Standing
 VERDICTS = (S.MATCHED, S.PARTIAL, S.BLIND, S.HARMED, S.NOT_DONE)
@@ -198,3 +200,30 @@ def test_what_cannot_be_judged_stops_and_undoes_nothing(standing: Standing) -> N
 
 def test_a_plan_without_steps_is_never_done() -> None:
     assert next_move([]) == Stop(None, "the plan has no steps")
+
+
+@pytest.mark.parametrize(
+    ("applied", "undo", "standing"),
+    [
+        (None, None, S.WAITING),
+        ("approved", None, S.RUNNING),
+        ("unknown", None, S.RUNNING),
+        ("succeeded", None, S.MATCHED),
+        ("inconclusive", None, S.BLIND),
+        ("deviated", None, S.HARMED),
+        ("failed", None, S.NOT_DONE),
+        ("cancelled", None, S.NOT_DONE),
+        ("deviated", "intent", S.UNDOING),
+        ("succeeded", "unknown", S.UNDOING),
+        ("deviated", "succeeded", S.UNDONE),
+        ("deviated", "stale", S.STUCK),
+        ("undone", "succeeded", S.UNDONE),
+    ],
+)
+def test_how_far_a_target_is_by_its_rows(
+    applied: str | None, undo: str | None, standing: Standing
+) -> None:
+    states = [ExecutionState(state) if state else None for state in (applied, undo)]
+    assert standing_of(*states) is standing
+    if applied == "inconclusive":
+        assert standing_of(ExecutionState(applied), is_partial=True) is S.PARTIAL

@@ -9,7 +9,16 @@ import pytest
 
 from remediation.execution.protocol import Event, Facts, next_state
 from remediation.types import ExecutionState
-from tools.model_check.defects import BARE, COVERED, DEFECTS, STEPS, UNDO, Defect
+from tools.model_check.defects import (
+    BARE,
+    COVERED,
+    DEFECTS,
+    FAN_OUT,
+    STEPS,
+    UNDO,
+    WAVE,
+    Defect,
+)
 from tools.model_check.search import Found, search
 from tools.model_check.world import ENDS, Rules
 
@@ -51,6 +60,14 @@ def test_an_undo_keeps_every_promise() -> None:
     found = search(UNDO)
     holds(found)
     assert {S.DEVIATED, S.UNDONE} <= found.reached
+
+
+@pytest.mark.parametrize("rules", [FAN_OUT, WAVE], ids=["canary", "wave"])
+def test_a_fan_out_keeps_every_promise_as_deep_as_is_quick(rules: Rules) -> None:
+    """The course is the one that plans are carried out by; both targets come to be undone."""
+    found = search(rules, depth=16)
+    assert not found.violation, f"{found.violation}: {' → '.join(found.trace)}"
+    assert {S.DEVIATED, S.UNDONE, S.INCONCLUSIVE, S.UNKNOWN} <= found.reached
 
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda d: d.name)

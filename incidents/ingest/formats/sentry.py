@@ -9,7 +9,7 @@ before the episode began.
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from incidents.ingest.alerts import Batch, Message, NewAlert
 from incidents.ingest.fields import Field, document
@@ -29,7 +29,7 @@ _METRIC = {
     "warning": AlertStatus.FIRING,
     "resolved": AlertStatus.RESOLVED,
 }
-_SENT_AT = re.compile(r"[0-9]{10}")
+_SENT_AT = re.compile(r"[0-9]{10}([0-9]{3})?")
 _PROJECT = re.compile(r"/projects/[^/]+/([^/]+)/")
 
 
@@ -138,9 +138,10 @@ def _slug(project: Field) -> str:
 
 
 def _sent_at(message: Message) -> datetime | None:
-    """When the hook was sent: Unix seconds, in the header that is signed with the body."""
+    """When the hook was sent: Unix seconds, or milliseconds, in a header of its own."""
     told = message.headers.get("sentry-hook-timestamp", "").strip()
-    return datetime.fromtimestamp(int(told), tz=UTC) if _SENT_AT.fullmatch(told) else None
+    stamp = Field("Sentry-Hook-Timestamp", told)
+    return stamp.moment_or_unix() if _SENT_AT.fullmatch(told) else None
 
 
 _READERS: dict[str, Callable[[Field, Message], NewAlert]] = {

@@ -4,7 +4,8 @@ https://grafana.com/docs/grafana/latest/alerting/configure-notifications/manage-
 
 The status is that of each alert; `title`, `state` and `message` of the envelope are deprecated and
 not read. DatasourceNoData and DatasourceError say that the *source* of a rule did not answer: that
-is no_data, not firing.
+is no_data, not firing. What the button "Test" of a contact point sends is no alert, for nothing
+would ever end it.
 """
 
 from incidents.ingest.alerts import Batch, Message, NewAlert
@@ -15,6 +16,7 @@ from incidents.lifecycle import AlertStatus
 
 VERSION = "1"
 _ABOUT_THE_SOURCE = ("DatasourceNoData", "DatasourceError")
+_TEST = {"alertname": "TestAlert", "instance": "Grafana"}  # fires once, and never ends
 _PAGES = ("generatorURL", "panelURL", "dashboardURL")
 _LEGACY = {  # of the alerting that Grafana had until version 8
     "alerting": AlertStatus.FIRING,
@@ -35,6 +37,9 @@ def parse(message: Message) -> Batch:
     alerts = body["alerts"].items()
     if not alerts:
         body["alerts"].refuse("at least one alert")
+    alerts = [alert for alert in alerts if alert["labels"].value != _TEST]
+    if not alerts:
+        return Batch(note="Grafana's test notification: the contact point reaches AIRRA")
     organisation = body["orgId"].word()
     return Batch(
         alerts=tuple(_alert(alert, organisation, message) for alert in alerts),

@@ -59,6 +59,14 @@ def about_the_source(name: str = "DatasourceNoData", **fields: Any) -> Sent:
     return firing(labels=labels, fingerprint="0d0d0d0d0d0d0d0d", **fields)
 
 
+def tested() -> Sent:
+    """What the button "Test" of a contact point sends."""
+    labels = {"alertname": "TestAlert", "instance": "Grafana"}
+    told = {"summary": "Notification test"}
+    sample = alert(labels=labels, annotations=told, fingerprint="57c6d9296de2ad39", generatorURL="")
+    return Sent(body(sample, title="[FIRING:1]  (TestAlert Grafana)"))
+
+
 def titled(text: str) -> Sent:
     return firing(labels={"alertname": text})
 

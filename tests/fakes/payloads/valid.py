@@ -23,6 +23,7 @@ VALID: dict[str, tuple[Sent, ...]] = {
         grafana.firing(),
         grafana.resolved(),
         grafana.about_the_source(),
+        grafana.tested(),
         grafana.legacy(),
     ),
     "datadog": (datadog.firing(), datadog.resolved(), datadog.no_data()),

@@ -90,6 +90,12 @@ def test_a_condition_that_says_neither_yes_nor_no_is_refused() -> None:
     assert refused({"resolve_condition": "state"}, {"title": "x", "state": "ok"}) == "state"
 
 
+def test_a_condition_that_fails_in_one_of_many_is_named_there() -> None:
+    mapping = MAPPING | {"resolve_condition": "abs(percent) < `10`"}
+    broken = [*PROBLEMS, {"what": "x", "host": "y", "percent": "many"}]
+    assert refused(mapping, {"problems": broken}) == "problems[2].abs(percent) < `10`"
+
+
 @pytest.mark.parametrize("state", ["ok", "Resolved", " CLOSED ", "normal"])
 def test_the_usual_words_end_an_alert(state: str) -> None:
     assert alerts({}, {"title": "x", "state": state})[0].status == Status.RESOLVED

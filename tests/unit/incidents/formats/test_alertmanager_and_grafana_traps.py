@@ -92,6 +92,15 @@ def test_an_alert_about_the_source_is_no_data_and_names_the_rule(name: str) -> N
     assert alerts("grafana", over)[0].dedup_key == found.dedup_key
 
 
+def test_the_button_that_tests_a_contact_point_raises_no_alert_that_would_never_end() -> None:
+    batch = read("grafana", grafana.tested().message(), mapping=None)
+    assert (batch.alerts, "test notification" in batch.note) == ((), True)
+    named_alike = grafana.firing(labels={"alertname": "TestAlert", "instance": "web-1"})
+    assert alerts("grafana", named_alike)[0].status == Status.FIRING
+    both = Sent(grafana.body(grafana.alert(), grafana.tested().body["alerts"][0]))
+    assert [alert.title for alert in alerts("grafana", both)] == ["High memory: zone us-1"]
+
+
 def test_the_same_fingerprint_of_two_organisations_is_two_alerts() -> None:
     one, two = (alerts("grafana", Sent(grafana.body(orgId=org)))[0] for org in (1, 2))
     assert one.dedup_key != two.dedup_key

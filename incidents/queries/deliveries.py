@@ -1,5 +1,6 @@
 """Deliveries: what came in, page by page, and one with what it became."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -15,6 +16,7 @@ from incidents.queries.access import AnyUser, workspaces_of
 PAGE_SIZE = 50
 SHOWN_LETTERS = 64 * 1024
 SHOWN_ROWS = 100
+TEST_MARK = "x-airra-test"  # the header that says a delivery is a test, and which
 _NOT_AGAIN: dict[str, str] = {
     Delivery.State.STORED: "It waits to be read for the first time.",
     Delivery.State.PROCESSED: "It has been read: there is nothing to read again.",
@@ -128,6 +130,17 @@ def alerts_of(delivery: Delivery) -> list[Alert]:
 
 def changes_of(delivery: Delivery) -> list[ChangeEvent]:
     return list(delivery.changes.select_related("service").order_by("id")[:SHOWN_ROWS])
+
+
+def tag_of(delivery: Delivery) -> str:
+    """Changes whenever what became of it does."""
+    alerts = delivery.alerts.order_by("id").values_list("status", "incident__state")
+    told = [delivery.state, delivery.error, *alerts[:SHOWN_ROWS]]
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+
+
+def is_test(delivery: Delivery) -> bool:
+    return TEST_MARK in delivery.headers
 
 
 def why_not_replayed(delivery: Delivery) -> str:

@@ -4,15 +4,19 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django_htmx.http import ptag
 
-from airra.lib.htmx import redirect, toast
+from airra.lib.htmx import redirect, render_partial, toast
 from incidents.commands import delivery as commands
+from incidents.commands import trial
 from incidents.commands.proving import sent_headers
 from incidents.ingest.formats.registry import FORMATS
+from incidents.lifecycle import AlertStatus
 from incidents.models import Delivery
 from incidents.permissions import Permission
 from incidents.queries import deliveries as queries
 from incidents.queries.access import permissions_of, require
+from incidents.queries.integrations import visible_integration
 from incidents.views.refusals import answers_refusals, person, writes
 
 
@@ -29,23 +33,72 @@ def deliveries(request: HttpRequest) -> HttpResponse:
     return render(request, "incidents/deliveries.html", context)
 
 
+def _became(request: HttpRequest, found: Delivery) -> dict[str, object]:
+    """What became of it, and what this user may do about it."""
+    held = permissions_of(request.user, found.integration.workspace)
+    may_respond = Permission.RESPOND in held
+    alerts = queries.alerts_of(found)
+    return {
+        "delivery": found,
+        "alerts": alerts,
+        "changes": queries.changes_of(found),
+        "may_read": may_respond,
+        "may_replay": may_respond,
+        "why_not": queries.why_not_replayed(found),
+        "may_map": Permission.ADMINISTER in held and _is_mapped(found),
+        "is_test": queries.is_test(found),
+        "is_live": any(alert.status != AlertStatus.RESOLVED for alert in alerts),
+        "tag": queries.tag_of(found),
+    }
+
+
 def delivery(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
     """The facts for everybody here; body and headers for who may respond."""
     found = queries.visible_delivery(request.user, delivery_id)
-    held = permissions_of(request.user, found.integration.workspace)
-    may_read = Permission.RESPOND in held
+    context = _became(request, found)
+    may_read = context["may_read"]
     is_kept = found.body_dropped_at is None
-    context = {
-        "delivery": found,
-        "alerts": queries.alerts_of(found),
-        "changes": queries.changes_of(found),
+    context |= {
         "body": queries.body_of(found) if may_read and is_kept else None,
         "headers": sent_headers(found) if may_read else {},
-        "may_replay": may_read,
-        "why_not": queries.why_not_replayed(found),
-        "may_map": Permission.ADMINISTER in held and _is_mapped(found),
     }
     return render(request, "incidents/delivery.html", context)
+
+
+def _tag(request: HttpRequest, delivery_id: UUID) -> str:
+    return queries.tag_of(queries.visible_delivery(request.user, delivery_id))
+
+
+@ptag(_tag)
+def live(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
+    """What became of it by now."""
+    found = queries.visible_delivery(request.user, delivery_id)
+    return render_partial(request, "incidents/delivery.html", "became", _became(request, found))
+
+
+@writes
+def test(request: HttpRequest, integration_id: UUID) -> HttpResponse:
+    """Let a test alert in; the page of its delivery shows what becomes of it."""
+    sender = visible_integration(request.user, integration_id)
+    try:
+        receipt = trial.fire(integration=sender, by=person(request))
+    except trial.CannotTry as error:
+        toast(request, f"No test: {error}.", is_good=False)
+        return redirect(request, "incidents:integration", sender.pk)
+    return redirect(request, "incidents:delivery", receipt.delivery.pk)
+
+
+@writes
+def end_test(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
+    found = queries.visible_delivery(request.user, delivery_id)
+    require(request.user, Permission.RESPOND, found.integration.workspace)
+    try:
+        trial.end(fired=found, by=person(request))
+    except trial.CannotTry as error:
+        toast(request, f"No end: {error}.", is_good=False)
+    else:
+        toast(request, "The end of the test is on its way.")
+    return redirect(request, "incidents:delivery", found.pk)
 
 
 def _is_mapped(found: Delivery) -> bool:

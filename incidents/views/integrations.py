@@ -10,6 +10,7 @@ from django.views.decorators.cache import never_cache
 from incidents.commands import integration as commands
 from incidents.ingest.formats.registry import FORMATS
 from incidents.ingest.guides import GUIDES
+from incidents.ingest.samples import TESTABLE
 from incidents.models import Integration, Workspace
 from incidents.permissions import NotPermitted, Permission
 from incidents.queries import deliveries
@@ -48,6 +49,7 @@ def _rights(request: HttpRequest, found: Integration) -> dict[str, bool]:
     return {
         "may_edit": Permission.ADMINISTER in held,
         "may_replay": Permission.RESPOND in held,
+        "may_test": Permission.RESPOND in held and found.is_active and found.kind in TESTABLE,
         "has_token": found.kind not in commands.WITHOUT_TOKEN,
         "has_key": found.kind in commands.SIGNABLE,
         "has_mapping": found.kind in FORMATS and FORMATS[found.kind].is_mapped,

@@ -88,3 +88,23 @@ def test_from_a_refused_body_to_an_incident(visit: type[Visitor], stack: Stack) 
     expect(page.get_by_role("heading", name="tape library is out of tapes")).to_be_visible()
     expect(page.locator(".timeline").get_by_text("backup scripts").first).to_be_visible()
     visitor.shot("journey-intake-incident")
+
+
+def test_a_test_alert_shows_itself_become_an_incident_and_end(
+    visit: type[Visitor], stack: Stack
+) -> None:
+    visitor = visit(account="admin")  # type: ignore[call-arg]
+    page = visitor.page
+    page.goto("/integrations/")
+    page.get_by_role("link", name="alertmanager", exact=True).click()
+    page.get_by_role("button", name="Send a test alert").click()
+    expect(page.get_by_role("heading", name="Test of alertmanager")).to_be_visible()
+    became = page.locator("#became")
+    expect(became.get_by_role("link", name=re.compile(r"^INC-\d+$"))).to_be_visible(timeout=20_000)
+    assert visitor.axe() == []
+    visitor.shot("journey-test-alert")
+    page.get_by_role("button", name="Send the end of the test").click()
+    expect(page.get_by_text("The end of the test is on its way.")).to_be_visible()
+    expect(became.locator(".pill", has_text="Resolved").first).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("button", name="Send the end of the test")).to_have_count(0)
+    visitor.shot("journey-test-ended")

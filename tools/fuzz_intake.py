@@ -17,7 +17,8 @@ from typing import Any
 
 from incidents.ingest.alerts import MAX_KEY, MAX_TITLE, Batch, Malformed, Message
 from incidents.ingest.formats.draft import MAX_URL
-from incidents.ingest.reading import identity, kept_headers, read
+from incidents.ingest.formats.registry import FORMATS
+from incidents.ingest.reading import identity, read
 from tests.fakes.payloads.sent import Sent
 from tests.fakes.payloads.valid import VALID
 
@@ -158,7 +159,7 @@ def is_storable(text: str) -> bool:
 
 
 def outcome(kind: str, sent: Sent, mapping: object) -> tuple[str, list[str]]:
-    kept = kept_headers(kind, sent.headers.items())
+    kept = {name: value for name, value in sent.headers.items() if FORMATS[kind].keeps(name)}
     message = Message(sent.raw, NOW, sent.content_type, kept, sent.channel)
     told = identity(kind, message)
     broken = [] if len(told) in (0, 64) and identity(kind, message) == told else ["an identity"]

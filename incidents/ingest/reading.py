@@ -1,13 +1,8 @@
 """From a delivery to its alerts and changes."""
 
-from collections.abc import Iterable
-
-from incidents.ingest.alerts import Batch, Malformed, Message, clean
+from incidents.ingest.alerts import Batch, Malformed, Message
 from incidents.ingest.formats.draft import digest
 from incidents.ingest.formats.registry import FORMATS
-
-MAX_HEADERS = 60
-MAX_HEADER = 2000
 
 
 def read(kind: str, message: Message, *, mapping: object) -> Batch:
@@ -36,13 +31,3 @@ def identity(kind: str, message: Message) -> str:
         return found.identity(message) if found else ""
     except Malformed:
         return ""
-
-
-def kept_headers(kind: str, headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """What is stored of a delivery's headers: names in lower case, no secrets, nothing endless."""
-    found = FORMATS.get(kind)
-    lowered = ((name.lower(), value) for name, value in headers)
-    kept = {
-        name: clean(value)[:MAX_HEADER] for name, value in lowered if found and found.keeps(name)
-    }
-    return dict(list(kept.items())[:MAX_HEADERS])

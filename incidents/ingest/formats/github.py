@@ -4,7 +4,7 @@ https://docs.github.com/en/webhooks/webhook-events-and-payloads. What a body is 
 `X-GitHub-Event`. All events of one deployment are one change.
 """
 
-from incidents.ingest.alerts import Batch, Message, NewChange
+from incidents.ingest.alerts import Batch, Message, NewChange, clean
 from incidents.ingest.fields import Field, document
 from incidents.ingest.formats.draft import digest, first, fitted
 
@@ -14,7 +14,7 @@ _AT_WORK = ("in_progress", "success", "failure", "error")  # the others wait, or
 def parse(message: Message) -> Batch:
     """The change of one event. Raises `Malformed` with the field that is wrong."""
     body = document(message)
-    event = message.headers.get("x-github-event", "") or _event(body)
+    event = clean(message.headers.get("x-github-event", "")) or _event(body)
     if event == "ping":
         return Batch(note="GitHub's ping: the webhook reaches AIRRA")
     if event not in ("deployment", "deployment_status"):

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 
-from incidents.ingest.alerts import Batch, Message, NewAlert
+from incidents.ingest.alerts import Batch, Message, NewAlert, clean
 from incidents.ingest.fields import Field, document
 from incidents.ingest.formats.draft import Draft, digest, first
 from incidents.lifecycle import AlertStatus
@@ -36,7 +36,7 @@ _PROJECT = re.compile(r"/projects/[^/]+/([^/]+)/")
 def parse(message: Message) -> Batch:
     """The alert of one hook. Raises `Malformed` with the field that is wrong."""
     body = document(message)
-    resource = message.headers.get("sentry-hook-resource", "") or _resource(body["data"])
+    resource = clean(message.headers.get("sentry-hook-resource", "")) or _resource(body["data"])
     read = _READERS.get(resource)
     if read is None:
         return Batch(note=f"a hook about {resource[:100] or 'something else'}, which is no alert")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from incidents.ingest.alerts import Malformed, NewAlert
-from incidents.ingest.reading import identity, kept_headers, read
+from incidents.ingest.reading import identity, read
 from incidents.lifecycle import AlertStatus, Severity
 from tests.fakes.payloads import cloudevents
 from tests.fakes.payloads.cloudevents import batch, binary, event, structured
@@ -116,11 +116,6 @@ def test_the_severity_is_the_text_or_the_number_on_the_scale_of_opentelemetry(
 def test_header_values_are_percent_decoded() -> None:
     headers = dict(binary().headers) | {"ce-subject": "caf%C3%A9%20%25"}
     assert the_alert(replace(binary(), headers=headers)).service == "café %"
-
-
-def test_attributes_in_headers_are_kept_with_the_delivery_and_secrets_are_not() -> None:
-    sent = [("Ce-Id", "1"), ("CE-Source", "/a"), ("Authorization", "Bearer x"), ("Cookie", "y")]
-    assert kept_headers("cloudevents", sent) == {"ce-id": "1", "ce-source": "/a"}
 
 
 def test_packed_data_is_unpacked() -> None:

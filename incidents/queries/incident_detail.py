@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.contrib.auth.models import User
 
@@ -32,12 +33,14 @@ class Step:
 
 @dataclass(frozen=True)
 class AlertRow:
+    pk: UUID
     title: str
     status: str
     severity: str
     starts_at: datetime
     ends_at: datetime | None
     sender: str
+    is_flapping: bool
 
 
 def strip(incident: Incident, times: Mapping[State, datetime | None]) -> list[Stage]:
@@ -104,12 +107,14 @@ def alerts_of(incident: Incident, *, limit: int = 20) -> list[AlertRow]:
 
 def _alert_row(alert: Alert) -> AlertRow:
     return AlertRow(
+        pk=alert.pk,
         title=alert.title,
         status=alert.status,
         severity=alert.severity,
         starts_at=alert.starts_at,
         ends_at=alert.ends_at,
         sender=alert.integration.name,
+        is_flapping=alert.is_flapping,
     )
 
 

@@ -88,6 +88,14 @@ class SilenceForm(forms.Form):
         )
 
 
+def _is_one_line(matcher: Matcher) -> bool:
+    """Whether it reads as itself: labels come from outside and may hold anything."""
+    try:
+        return read_lines(str(matcher)) == (matcher,)
+    except BadMatcher:
+        return False
+
+
 def filled_in(alerts: Sequence[Alert], service: Service | None) -> dict[str, Any]:
     """From now, for the usual time, for what these alerts share, or for a service."""
     now = clock.now().replace(second=0, microsecond=0)
@@ -99,6 +107,7 @@ def filled_in(alerts: Sequence[Alert], service: Service | None) -> dict[str, Any
         known = {"severity", "service"} if about else {"severity"}
         words = {name: v for name, v in shared_words(alerts).items() if name not in known}
         shared = [Matcher(name, Op.IS, value) for name, value in sorted(words.items())]
+        shared = [one for one in shared if _is_one_line(one)]
         filled |= {
             "service": about,
             "workspace": alerts[0].workspace_id,

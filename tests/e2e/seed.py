@@ -16,7 +16,7 @@ from incidents.lifecycle import Severity, State
 from incidents.models import Incident, SavedView, TimelineEvent
 from incidents.permissions import Role
 from remediation.models import Runbook
-from tests.e2e import seed_investigations, seed_models
+from tests.e2e import seed_alerts, seed_investigations, seed_models
 from tests.e2e.seed_foretold import foretold
 from tests.e2e.seed_intake import intake
 from tests.factories import analysis, remediation
@@ -359,3 +359,4 @@ def fill(url: str) -> None:
     judged(who)
     calls(who)
     intake(who)
+    seed_alerts.alerts(who)

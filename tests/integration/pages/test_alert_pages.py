@@ -194,6 +194,13 @@ def test_the_form_is_filled_in_from_alerts(page: Client, story: Incident) -> Non
     assert "severity = " not in text
 
 
+def test_labels_that_are_no_matcher_are_left_out_of_the_form(page: Client, story: Incident) -> None:
+    odd = {"two": "a\nservice = search", "": "x", "long": "y" * 600, "pad": " z ", "fine": "1"}
+    alert = make.alert(story, labels=odd)
+    answer = page.get(f"/silences/new/?alert={alert.pk}")
+    assert answer.context["form"].initial["matchers"] == "fine = 1"
+
+
 def test_alerts_that_share_nothing_are_said_to(page: Client, story: Incident) -> None:
     one = make.alert(story, labels={"region": "eu-1"})
     two = make.alert(story, labels={"region": "us-1"})

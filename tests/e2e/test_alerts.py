@@ -1,0 +1,91 @@
+"""Alerts and silences in a real browser: both themes, both sizes, and the way through them."""
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.e2e.conftest import LOOKS, SIZES, Visitor
+from tests.e2e.lookup import uuid_of
+from tests.e2e.test_pages import problems_of
+from tools.stack import Stack
+
+pytestmark = pytest.mark.e2e
+
+
+def _alert(site: Stack, where: str) -> str:
+    return f"/alerts/{uuid_of(site, 'incidents_alert', where)}/"
+
+
+def _silence(site: Stack, where: str) -> str:
+    return f"/silences/{uuid_of(site, 'incidents_silence', where)}/"
+
+
+def _pages(site: Stack) -> dict[str, str]:
+    flapping = _alert(site, "is_flapping").strip("/").split("/")[1]
+    return {
+        "alerts": "/alerts/",
+        "alerts-all": "/alerts/?view=all",
+        "alerts-flapping": "/alerts/?view=flapping",
+        "alerts-silenced": "/alerts/?view=silenced",
+        "alerts-nothing-matches": "/alerts/?q=zebra",
+        "alert": _alert(site, "is_flapping"),
+        "alert-silenced": _alert(site, "silenced_by_id is not null"),
+        "alert-no-data": _alert(site, "status = 'no_data'"),
+        "silences": "/silences/",
+        "silence": _silence(site, "kind = 'maintenance'"),
+        "silence-coming": _silence(site, "not replays"),
+        "silence-over": _silence(site, "replayed_at is not null"),
+        "silence-new": "/silences/new/",
+        "silence-of-an-alert": f"/silences/new/?alert={flapping}",
+        "incident-of-alerts": "/incidents/?view=all&q=bookings",
+    }
+
+
+@LOOKS
+def test_every_page_of_alerts(browser: Browser, site: Stack, dark: bool, size: str) -> None:
+    variant = f"{size}-{'dark' if dark else 'light'}"
+    visitor = Visitor(browser, site.url, dark=dark, size=size)
+    visitor.sign_in("admin")
+    problems: list[str] = []
+    for name, path in _pages(site).items():
+        answer = visitor.page.goto(path)
+        assert answer is not None
+        assert answer.status == 200, (name, answer.status)
+        problems += problems_of(visitor, name, shot=f"{name}-{variant}")
+    visitor.close()
+    assert not problems, "\n".join(problems)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_no_alert_yet(browser: Browser, empty_site: Stack, size: str) -> None:
+    visitor = Visitor(browser, empty_site.url, size=size)
+    visitor.sign_in("admin")
+    problems: list[str] = []
+    for name in ("alerts", "silences"):
+        visitor.page.goto(f"/{name}/")
+        problems += problems_of(visitor, name, shot=f"empty-{name}-{size}-light")
+    visitor.close()
+    assert not problems, "\n".join(problems)
+
+
+def test_ticked_alerts_are_silenced_by_what_they_share(browser: Browser, site: Stack) -> None:
+    """Tick, keep the ticks through a poll, see what matches, begin, end."""
+    visitor = Visitor(browser, site.url)
+    visitor.sign_in("responder")
+    page = visitor.page
+    page.goto("/alerts/?q=Queue")
+    page.get_by_label("Tick QueueNo_data on ledger").check()
+    page.get_by_label("Tick QueueSuppressed on ledger").check()
+    page.evaluate("document.getElementById('alert-rows').dispatchEvent(new Event('airra:poll'))")
+    page.wait_for_timeout(500)
+    expect(page.get_by_label("Tick QueueNo_data on ledger")).to_be_checked()
+    page.get_by_role("button", name="Silence ticked").click()
+    expect(page.get_by_label("Labels, one a line")).to_have_value("region = eu-1")
+    page.get_by_label("Why").fill("Known, and being mended")
+    page.get_by_role("button", name="See what matches").click()
+    expect(page.get_by_text("live alerts match")).to_be_visible()
+    page.get_by_role("button", name="Begin the silence").click()
+    expect(page.get_by_role("heading", name="Known, and being mended")).to_be_visible()
+    page.get_by_role("button", name="End it now").click()
+    expect(page.get_by_text("Ended: Known, and being mended")).to_be_visible()
+    visitor.close()
+    assert visitor.complaints == []

@@ -63,6 +63,7 @@ class Instructions:
     steps: list[str]
     snippets: list[Snippet]
     secret: str = ""
+    vendor: str = ""  # the vendor's own page about it
 
     @property
     def secret_label(self) -> str:
@@ -123,13 +124,20 @@ def instructions(integration: Integration, *, secret: str = "") -> Instructions 
     guide = GUIDES.get(integration.kind)
     if guide is None:
         return None
+    found = FORMATS.get(integration.kind)
+    about = found.docs if found else ""
     door = Door(
         base_url=settings.BASE_URL,
         integration_id=str(integration.pk),
         secret=secret or HIDDEN,
         topics=tuple(str(topic) for topic in integration.topics),
-        template=FORMATS[integration.kind].template if integration.kind in FORMATS else "",
+        template=found.template if found else "",
     )
     return Instructions(
-        guide, guide.address(door), guide.told(door), guide.paste(door), secret=secret
+        guide,
+        guide.address(door),
+        guide.told(door),
+        guide.paste(door),
+        secret=secret,
+        vendor=about if about.startswith("https://") else "",
     )

@@ -1,4 +1,4 @@
-"""The incident page: one response from three apps' queries, at most twelve of them."""
+"""The incident page: one response from three apps' queries, at most fourteen of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +17,9 @@ from analysis.queries.source_reports import is_about_a_source
 from incidents.lifecycle import TRANSITIONS, State
 from incidents.models import Incident, TimelineEvent
 from incidents.permissions import Permission
-from incidents.queries import incident_detail, timeline, topology
+from incidents.queries import incident_detail, placements, timeline, topology
 from incidents.queries.access import visible_incident
+from incidents.queries.related import related
 from incidents.views.forms import NoteForm
 from remediation.queries import plan as plans
 from remediation.queries.say import say_of
@@ -99,7 +100,8 @@ def _context(request: HttpRequest, look: Look) -> dict[str, Any]:
         and not (plan.plan and plan.plan.state in LIVE_PLAN)
         and not plan.is_asking,
         "topology": topology.around(incident.service, path=panel.path),
-        "alerts": incident_detail.alerts_of(incident),
+        "alerts": placements.of(incident),
+        "related": related(incident),
         "ranges": list(signals.RANGES),
         "span": signals.DEFAULT_RANGE,
         "tag": _joined(max((row.id for row in rows), default=0), panel, look),

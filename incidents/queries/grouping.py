@@ -52,10 +52,14 @@ class Known:
 
 def known_of(workspace: Workspace) -> Known:
     """Topology, names, rules and what people taught; four queries."""
-    names = Service.objects.filter(workspace=workspace, retired_at__isnull=True)
     scene = Scene(topology_of(workspace), rules_of(workspace), taught_in(workspace), params=PARAMS)
-    shown = names.values_list("name", flat=True)[:MAX_SERVICES]
-    return Known(scene, known_names(frozenset(shown)))
+    return Known(scene, names_in(workspace))
+
+
+def names_in(workspace: Workspace) -> Mapping[str, str]:
+    """The services that an alert may name."""
+    here = Service.objects.filter(workspace=workspace, retired_at__isnull=True)
+    return known_names(frozenset(here.values_list("name", flat=True)[:MAX_SERVICES]))
 
 
 def topology_of(workspace: Workspace) -> Topology:
@@ -229,7 +233,7 @@ def _members(
         starts_at__range=(since, until),
     )
     if subject.home:
-        near = known.scene.topology.near(subject.home) | subject.places
+        near = known.scene.topology.near(subject.home) | subject.places | _taught_of(subject, known)
         alerts = alerts.filter(Q(service__name__in=near) | Q(service__isnull=True))
     rows = alerts.select_related("service", "incident").order_by("-starts_at")
     found: dict[UUID, list[Member]] = defaultdict(list)
@@ -238,6 +242,13 @@ def _members(
             home = alert.incident.merged_into_id or alert.incident.pk
             found[home].append(as_member(subject_from(alert, known.names)))
     return found
+
+
+def _taught_of(subject: Subject, known: Known) -> set[str]:
+    """The services of those kinds of alert that people have spoken of together with this one."""
+    kinds = {kind for t in known.scene.taught if subject.kind in t.kinds for kind in t.kinds}
+    named = {name for kind in kinds for name in kind.rpartition(" @ ")[2].split(", ")}
+    return {known.names[name] for name in named if name in known.names}
 
 
 def _onsets(incidents: list[Incident]) -> dict[UUID, dict[str, datetime]]:

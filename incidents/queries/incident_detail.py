@@ -3,12 +3,11 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from django.contrib.auth.models import User
 
 from incidents.lifecycle import STAGES, TRANSITIONS, State
-from incidents.models import Alert, Incident, TimelineEvent
+from incidents.models import Incident, TimelineEvent
 from incidents.permissions import Permission, roles_with
 
 
@@ -29,18 +28,6 @@ class Step:
     label: str
     icon: str
     asks: bool  # it opens a form first
-
-
-@dataclass(frozen=True)
-class AlertRow:
-    pk: UUID
-    title: str
-    status: str
-    severity: str
-    starts_at: datetime
-    ends_at: datetime | None
-    sender: str
-    is_flapping: bool
 
 
 def strip(incident: Incident, times: Mapping[State, datetime | None]) -> list[Stage]:
@@ -93,6 +80,7 @@ def next_steps(incident: Incident, permissions: Collection[Permission]) -> list[
         steps.append(Step("assign", "Assign", "user", asks=True))
     if State.RESOLVED in allowed:
         steps.append(Step("resolve", "Resolve", "circle-check", asks=True))
+    steps += _joining(incident)
     if State.OPEN in allowed:
         steps.append(Step("reopen", "Reopen", "rotate-ccw", asks=True))
     if State.CLOSED in allowed:
@@ -100,22 +88,12 @@ def next_steps(incident: Incident, permissions: Collection[Permission]) -> list[
     return steps
 
 
-def alerts_of(incident: Incident, *, limit: int = 20) -> list[AlertRow]:
-    found = incident.alerts.select_related("integration").order_by("-starts_at")[:limit]
-    return [_alert_row(alert) for alert in found]
-
-
-def _alert_row(alert: Alert) -> AlertRow:
-    return AlertRow(
-        pk=alert.pk,
-        title=alert.title,
-        status=alert.status,
-        severity=alert.severity,
-        starts_at=alert.starts_at,
-        ends_at=alert.ends_at,
-        sender=alert.integration.name,
-        is_flapping=alert.is_flapping,
-    )
+def _joining(incident: Incident) -> list[Step]:
+    """Into another incident, or out of it again."""
+    if incident.state == State.MERGED:
+        return [Step("unmerge", "Unmerge", "undo-2", asks=True)]
+    is_mergeable = incident.is_live and not incident.is_predicted
+    return [Step("merge", "Merge", "layers", asks=True)] if is_mergeable else []
 
 
 def newest_event_id(incident: Incident) -> int:

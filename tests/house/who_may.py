@@ -32,6 +32,13 @@ incidents:close             GET   302 405 405 405 405 405
 incidents:close             POST  302 404 403 409 409 409
 incidents:note              GET   302 405 405 405 405 405
 incidents:note              POST  302 404 403 302 302 302
+incidents:placements        GET   302 404 200 200 200 200
+incidents:merge             GET   302 404 403 200 200 200
+incidents:merge             POST  302 404 403 422 422 422
+incidents:unmerge           GET   302 404 403 200 200 200
+incidents:unmerge           POST  302 404 403 409 409 409
+incidents:alert-move        GET   302 404 403 200 200 200
+incidents:alert-move        POST  302 404 403 422 422 422
 incidents:services          GET   302 200 200 200 200 200
 incidents:edge-add          GET   302 404 403 403 403 200
 incidents:edge-add          POST  302 404 403 403 403 422

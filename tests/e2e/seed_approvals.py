@@ -10,7 +10,17 @@ from incidents.lifecycle import Severity, State
 from incidents.models import Incident
 from incidents.permissions import Role
 from remediation.commands.proposal import hash_of
-from remediation.models import Approval, Plan, PlanRequest, Step, StepTarget
+from remediation.decision.policy import Case
+from remediation.models import (
+    Approval,
+    KillSwitch,
+    Plan,
+    PlanRequest,
+    PolicyRuling,
+    Step,
+    StepTarget,
+)
+from remediation.types import RiskBand
 from tests.e2e.seed import people
 from tests.factories import analysis, remediation
 from tests.factories import incidents as make
@@ -107,6 +117,7 @@ def several(who: dict[str, User]) -> None:
             "undo": {"action": "scale", "service": "search", "params": {"replicas": 3}},
         }, decision="two",
     )  # fmt: skip
+    plan.steps.update(title="Scale search to 6")
     step = Step.objects.create(
         plan=plan, position=2, endpoint=plan.endpoint, action="restart", action_version=1,
         service_name="gateway", title="Restart gateway", prediction=plan.prediction,
@@ -164,6 +175,35 @@ def tired(who: dict[str, User]) -> None:
         )
 
 
+def ruled() -> None:
+    """What policy was asked lately: the simulator has rows to show."""
+    for band, decision, confidence in (("low", "one", 0.9), ("high", "two", 0.6)):
+        plan = Plan.objects.filter(rulings__isnull=True).latest("created_at")
+        case = Case(RiskBand(band), confidence=confidence, environment="prod")
+        PolicyRuling.objects.create(
+            workspace=plan.incident.workspace, incident=plan.incident, plan=plan,
+            hypothesis=plan.hypothesis, title=plan.title, facts=case.as_json(), risk_score=7.5,
+            decision=decision, reasons=["as it was"], policy_version=1,
+        )  # fmt: skip
+
+
+def stopped() -> None:
+    """A switch that is on somewhere, and one that is history."""
+    now = clock.now()
+    KillSwitch.objects.create(
+        workspace=make.workspace(), scope="environment", value="sandbox", actor="ana",
+        reason="its cluster is being moved", since=now - timedelta(hours=2),
+    )  # fmt: skip
+    KillSwitch.objects.create(
+        scope="all", reason="something restarts what it should not", actor="ben",
+        since=now - timedelta(days=2), ended_at=now - timedelta(days=1), ended_actor="ben",
+        ended_reason="the rule that did it is gone",
+    )  # fmt: skip
+    remediation.freeze(
+        make.workspace(), starts_at=now + timedelta(days=1), ends_at=now + timedelta(days=3)
+    )
+
+
 def fill() -> None:
     who = people()
     remediation.policy()
@@ -173,5 +213,7 @@ def fill() -> None:
     several(who)
     asking(who)
     tired(who)
+    ruled()
+    stopped()
     place = make.workspace()
     remediation.delegation(place, lender="second", to=make.person(Role.RESPONDER, username="dora"))

@@ -1,18 +1,29 @@
 """Approvals in a real browser: every state of the drawer, the keyboard, two people to the end."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 from playwright.sync_api import Browser, expect
 
+from remediation.decision.limits import Limits
+from remediation.decision.rules import COLUMNS, FLOOR
 from tests.e2e.conftest import LOOKS, SHOTS, Visitor
-from tests.e2e.lookup import first
+from tests.e2e.lookup import first, key_in
 from tests.e2e.test_pages import problems_of
 from tools.stack import PASSWORD, Stack, answers, wait_for
 
 pytestmark = pytest.mark.e2e
+# Everything by one person: what the simulator makes of rules that are looser where they may be.
+LOOSER = "&".join(
+    [
+        *(f"{band}_{i}={least}" for band, least in FLOOR.items() for i in range(len(COLUMNS))),
+        *(f"{name}={value:g}" for name, value in asdict(Limits()).items()),
+        "days=30",
+    ]
+)
 TITLE = "Roll back checkout to v4.1.9"
 
 
@@ -53,6 +64,10 @@ def pages_of(gate: Stack) -> dict[str, str]:
         "approvals-fatigue": "/approvals/fatigue/",
         "approvals-delegations": "/approvals/delegations/",
         "approvals-bad-link": "/approvals/link/forged/",
+        "approvals-ask": f"/incidents/{key_in(gate, 'no_safe_action')}/act/",
+        "approvals-stop": "/stop/",
+        "approvals-simulate": "/policy/simulate/",
+        "approvals-simulated": f"/policy/simulate/?{LOOSER}",
     }
 
 

@@ -114,5 +114,5 @@ def test_the_queue_lists_the_steps(world: World, client: Client) -> None:
     asked(world, SCALE, RESTART)
     client.force_login(world.ana)
     told = client.get("/approvals/").content.decode()
-    assert "<li>Scale payments to 4 replicas</li>" in told
-    assert "<li>Restart checkout</li>" in told
+    assert "<li>Step 1: Scale payments to 4 replicas</li>" in told
+    assert "<li>Step 2: Restart checkout</li>" in told

@@ -57,6 +57,13 @@ def test_a_body_that_is_a_list_is_its_own_items() -> None:
     assert [alert.title for alert in found] == ["a", "b"]
 
 
+def test_as_many_items_and_words_as_are_allowed_are_read() -> None:
+    mapping = {"items": "@", "resolve_states": [str(number) for number in range(100)]}
+    words = {str(number): "high" for number in range(100)}
+    found = alerts(mapping | {"severity_words": words}, [{"title": "x"}] * MAX_ITEMS)
+    assert len(found) == MAX_ITEMS
+
+
 def test_an_empty_list_holds_nothing_and_says_so() -> None:
     batch = read("generic", Sent({"problems": []}).message(), mapping=MAPPING)
     assert (batch.alerts, bool(batch.note)) == ((), True)

@@ -10,6 +10,7 @@ from analysis.models import Hypothesis
 from analysis.queries import companions
 from analysis.queries.investigations import FEW_LABELS
 from analysis.types import Mechanism, Outcome
+from incidents.commands.settling import alerts_of
 from incidents.models import Incident, Service, ServiceDependency, Workspace
 from remediation.commands.exposure import HARM, exposure_of
 from remediation.commands.limits import (
@@ -101,6 +102,7 @@ def assess(
         vouched_for=known.is_confirmed or known.is_asked_for,
         is_calibrated=is_calibrated(incident.workspace),
         incidents_at_once=len(companions.group(incident).members),
+        alert_is_flapping=alerts_of(incident).filter(is_flapping=True).exists(),
         topology_is_stale=topology_is_stale(incident.workspace, planned.request.service),
     )
     case = _with_belief(case, hypothesis, planned)

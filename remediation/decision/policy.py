@@ -46,6 +46,7 @@ class Case:
     deviated_last_day: bool = False
     masked: str = ""  # why it would only hide the cause, a third time in a row
     incidents_at_once: int = 1
+    alert_is_flapping: bool = False
     topology_is_stale: bool = False
 
     def as_json(self) -> dict[str, Any]:
@@ -163,6 +164,8 @@ GUARDS: tuple[Guard, ...] = (
     Guard("no storm", _TWO, "many incidents at once are one trouble",
           lambda c, _: c.incidents_at_once > MANY_INCIDENTS,
           lambda c: f"{c.incidents_at_once} of them"),
+    Guard("steady alert", _TWO, "its alert is flapping: a lull would look like a mend",
+          lambda c, _: c.alert_is_flapping),
     Guard("fresh topology", _TWO, "what depends on the target has not been seen lately",
           lambda c, _: c.topology_is_stale),
     Guard(UNTAINTED, _TWO, "it rests on text outsiders can write", lambda c, _: c.tainted),

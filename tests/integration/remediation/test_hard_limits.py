@@ -12,6 +12,7 @@ from remediation.commands.limits import counts_for, fleet_of, limits_hold
 from remediation.commands.plan import request_action
 from remediation.models import Approval, Execution, Plan, PolicyRuling, StepTarget
 from remediation.types import ExecutionState
+from tests.factories import incidents
 from tests.factories import remediation as make
 from tests.integration.remediation.conftest import World
 
@@ -201,6 +202,14 @@ def test_a_storm_asks_for_two_people(world: World) -> None:
     plan = world.planned()
     assert plan.decision == "two"
     assert "many incidents at once are one trouble: 6 of them" in plan.decision_reasons
+
+
+def test_a_flapping_alert_asks_for_two_people(world: World) -> None:
+    """Whether the fix helped could not be told from the next lull."""
+    incidents.alert(world.incident, is_flapping=True)
+    plan = world.planned()
+    assert plan.decision == "two"
+    assert "its alert is flapping: a lull would look like a mend" in plan.decision_reasons
 
 
 def test_a_fix_that_only_masks_is_left_to_people_the_third_time(world: World) -> None:

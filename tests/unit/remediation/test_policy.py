@@ -102,6 +102,7 @@ BAD: dict[str, Any] = {
     "deviated_last_day": True,
     "masked": "restarting only hides it",
     "incidents_at_once": 40,
+    "alert_is_flapping": True,
     "topology_is_stale": True,
     "abstained": True,
     "is_calibrated": False,

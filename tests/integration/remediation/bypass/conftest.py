@@ -19,7 +19,7 @@ from remediation.commands import approval as approvals
 from remediation.commands.acting import execution as acting
 from remediation.commands.sweep import sweep
 from remediation.commands.vote import Stand
-from remediation.models import Approval, Execution, Plan, Vote
+from remediation.models import Approval, Execution, Plan, StepTarget, Vote
 from remediation.queries.links import link_for
 from remediation.types import ExecutionState, Factor
 from tests.integration.remediation.conftest import World, member
@@ -132,10 +132,11 @@ def wished(world: World, gate: Gate) -> Gate:
 
 
 def insert(**fields: Any) -> bool:
-    """Whether the database takes an execution row like this."""
+    """Whether the database takes an execution row like this, on the plan's first target."""
+    first = StepTarget.objects.filter(step__plan=fields["plan"]).first()
     try:
         with transaction.atomic():
-            Execution.objects.create(**fields)
+            Execution.objects.create(**{"target": first, **fields})
     except IntegrityError:
         return False
     return True

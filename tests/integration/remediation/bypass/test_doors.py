@@ -261,6 +261,14 @@ def test_an_undo_of_nothing_is_refused_by_the_database(gate: Gate) -> None:
     )  # fmt: skip
 
 
+def test_an_effect_on_nothing_named_is_refused_by_the_database(gate: Gate) -> None:
+    """It would count against no limit."""
+    assert not insert(
+        plan=gate.plan, approval=gate.approval, mode="live", plan_hash=gate.plan.plan_hash,
+        target=None, target_key="t", idempotency_key="mine",
+    )  # fmt: skip
+
+
 def test_how_many_ways_were_tried(
     request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -115,7 +115,7 @@ GUIDES: Mapping[str, Guide] = {
             this address and every incident event.
 
             PagerDuty shows its secret once. Bring it here as the signing key: until
-            then every delivery is refused.
+            then no delivery is trusted.
         """,
         paste=snippets.nothing,
         docs="connect-pagerduty.md",

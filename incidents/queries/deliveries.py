@@ -16,6 +16,9 @@ from incidents.queries.access import AnyUser, workspaces_of
 PAGE_SIZE = 50
 SHOWN_LETTERS = 64 * 1024
 SHOWN_ROWS = 100
+NOT_READ = (Delivery.State.REFUSED, Delivery.State.UNTRUSTED, Delivery.State.FAILED)
+# What the list can be narrowed to: a state, or every state that needs somebody.
+STATES = (("not_read", "Not read"), *Delivery.State.choices)
 TEST_MARK = "x-airra-test"  # the header that says a delivery is a test, and which
 _NOT_AGAIN: dict[str, str] = {
     Delivery.State.STORED: "It waits to be read for the first time.",
@@ -43,7 +46,7 @@ class DeliveryFilters:
         values = {f.name: str(given.get(f.name, "")).strip()[:100] for f in fields(cls)}
         return cls(
             integration=values["integration"] if _uuid(values["integration"]) else "",
-            state=values["state"] if values["state"] in Delivery.State.values else "",
+            state=values["state"] if values["state"] in dict(STATES) else "",
             q=values["q"].replace("\x00", ""),
         )
 
@@ -93,7 +96,8 @@ def page(filters: DeliveryFilters, user: AnyUser, *, before: str = "") -> Delive
     if filters.integration:
         found = found.filter(integration_id=filters.integration)
     if filters.state:
-        found = found.filter(state=filters.state)
+        wanted = NOT_READ if filters.state == "not_read" else (filters.state,)
+        found = found.filter(state__in=wanted)
     if filters.q:
         found = found.filter(Q(error__icontains=filters.q) | Q(error_field__icontains=filters.q))
     cursor = _uuid(before)

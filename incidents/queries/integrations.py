@@ -14,9 +14,9 @@ from incidents.ingest.guides import GUIDES, Guide
 from incidents.ingest.snippets import HIDDEN, Door, Snippet
 from incidents.models import ChangeEvent, Delivery, Integration, IntegrationSecret
 from incidents.queries.access import AnyUser
+from incidents.queries.deliveries import NOT_READ
 
 LATELY = timedelta(hours=24)
-NOT_READ = (Delivery.State.REFUSED, Delivery.State.UNTRUSTED, Delivery.State.FAILED)
 
 
 @dataclass(frozen=True)

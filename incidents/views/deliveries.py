@@ -28,7 +28,7 @@ def deliveries(request: HttpRequest) -> HttpResponse:
         "rows": found.rows,
         "next": found.next_cursor and filters.as_query(before=found.next_cursor),
         "senders": queries.senders(request.user),
-        "states": Delivery.State.choices,
+        "states": queries.STATES,
     }
     return render(request, "incidents/deliveries.html", context)
 

@@ -121,9 +121,8 @@ def revoke(request: HttpRequest, secret_id: int) -> HttpResponse:
         return redirect(request, "incidents:integration", found.pk)
     used = "It has been used." if secret.last_used_at else "It was never used."
     note = f"What {found.name} proves with it is refused from this moment on. {used}"
-    return _step(
-        request, found, forms.Form(), f"Revoke {secret.prefix}…", "Revoke it", "x", note=note
-    )
+    what = f"Revoke {secret.prefix}…" if secret.prefix else "Revoke the signing key"
+    return _step(request, found, forms.Form(), what, "Revoke it", "x", note=note)
 
 
 @writes

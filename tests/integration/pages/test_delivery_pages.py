@@ -65,6 +65,7 @@ def test_filters_narrow_the_list(as_viewer: Client, sender: Integration) -> None
 
     assert listed(f"integration={sender.pk}&state=refused") == [wrong.pk]
     assert listed("state=refused") == [theirs.pk, wrong.pk]
+    assert listed("state=not_read") == [theirs.pk, wrong.pk]
     assert listed("q=not json") == [theirs.pk]
     assert listed("q=title") == [wrong.pk]
     assert len(listed("state=nonsense&integration=nonsense&before=nonsense")) == 3

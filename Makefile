@@ -7,7 +7,7 @@ SOURCES := airra incidents analysis remediation lab tests benchmarks tools manag
 export AIRRA_VAR_DIR ?= $(CURDIR)/var
 TEST_ENV := env -u PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo run test test-servers check fix e2e machine faults outcomes model-check fuzz bench lock vendor setup clean
+.PHONY: demo run test test-servers check fix e2e machine faults outcomes model-check fuzz bench bench-storm lock vendor setup clean
 
 setup: $(READY)
 
@@ -66,6 +66,9 @@ bench: $(READY)
 	tools/debian.sh prometheus=prometheus
 	$(BIN)/python -m benchmarks.scan
 	$(BIN)/python -m benchmarks.pages
+
+bench-storm: $(READY)  ## a thousand alerts over thirty services with labelled truth, grouped
+	$(BIN)/python -m benchmarks.storm --end-to-end
 
 lock:
 	test -x $(BIN)/uv || ($(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv)

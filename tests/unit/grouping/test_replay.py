@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from benchmarks.storm_score import score
+from benchmarks.storm.scoring import score
 from incidents.ingest.grouping.decide import Scene
 from incidents.ingest.grouping.replay import Happening, Replay
 from incidents.ingest.grouping.types import Rule

@@ -31,7 +31,7 @@ SECTIONS = (
     "policy",
 )
 # Pages that stand under another entry of the rail.
-_WITHIN = {"deliveries": "integrations", "silences": "alerts"}
+_WITHIN = {"deliveries": "integrations", "silences": "alerts", "grouping": "alerts"}
 
 
 @dataclass

@@ -23,7 +23,7 @@ from django.urls import reverse  # noqa: E402
 from airra.lib import clock  # noqa: E402
 from benchmarks.storm.__main__ import body_of  # noqa: E402
 from benchmarks.storm.scoring import score  # noqa: E402
-from incidents.commands.access import create_integration  # noqa: E402
+from incidents.commands.integration import create_integration  # noqa: E402
 from incidents.commands.service import ensure  # noqa: E402
 from incidents.models import Alert, Integration, ServiceDependency, Workspace  # noqa: E402
 from lab.storm import Message, Storm  # noqa: E402

@@ -35,6 +35,7 @@ from incidents.models import (
     Alert,
     AuditEvent,
     Delivery,
+    GroupingRule,
     Integration,
     IntegrationSecret,
     SavedView,
@@ -171,6 +172,7 @@ def _values(here: Workspace, viewer: User) -> dict[str, object]:
             workspace=here, scope="kind", value="docker", reason="not these", actor="ana"
         ).pk,
         "delivery_id": Delivery.objects.all()[0].pk,
+        "rule_id": GroupingRule.objects.create(workspace=here, name="r", group_by=["region"]).pk,
         "integration_id": Integration.objects.get(workspace=here, name="scripts").pk,
         "secret_id": IntegrationSecret.objects.get(integration__name="scripts").pk,
         "alert_id": Alert.objects.all()[0].pk,

@@ -32,6 +32,13 @@ incidents:close             GET   302 405 405 405 405 405
 incidents:close             POST  302 404 403 409 409 409
 incidents:note              GET   302 405 405 405 405 405
 incidents:note              POST  302 404 403 302 302 302
+incidents:grouping-rules    GET   302 200 200 200 200 200
+incidents:grouping-rule-new GET   302 200 403 200 200 200
+incidents:grouping-rule-new POST  302 422 403 403 403 422
+incidents:grouping-rule     GET   302 404 403 200 200 200
+incidents:grouping-rule     POST  302 404 403 403 403 422
+incidents:grouping-rule-switch GET   302 405 405 405 405 405
+incidents:grouping-rule-switch POST  302 404 403 403 403 302
 incidents:placements        GET   302 404 200 200 200 200
 incidents:merge             GET   302 404 403 200 200 200
 incidents:merge             POST  302 404 403 422 422 422

@@ -1,0 +1,123 @@
+"""Grouping rules as people see them, and what one would have done to stored alerts."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Count, Q, QuerySet
+from django.shortcuts import get_object_or_404
+
+from airra.lib import clock
+from incidents.ingest.grouping.compare import Comparison, compare
+from incidents.ingest.grouping.decide import Scene
+from incidents.ingest.grouping.replay import Happening, Replay
+from incidents.ingest.grouping.types import Means, Rule
+from incidents.ingest.matching import BadMatcher, Matcher, matchers
+from incidents.models import Alert, GroupingRule, Workspace
+from incidents.queries import grouping
+from incidents.queries.access import AnyUser, workspaces_of
+
+MAX_ALERTS = 2000
+DAYS = (1, 7, 30)
+
+
+@dataclass(frozen=True)
+class RuleRow:
+    rule: GroupingRule
+    matchers: tuple[Matcher, ...]
+    waiting: int
+    decided: int
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """`since` is where the replay begins: later than asked for when there were too many alerts."""
+
+    comparison: Comparison
+    alerts: int
+    days: int
+    since: datetime
+    is_cut: bool
+
+    @property
+    def fewer(self) -> int:
+        return self.comparison.incidents_before - self.comparison.incidents_after
+
+    @property
+    def more(self) -> int:
+        return -self.fewer
+
+
+def visible_rules(user: AnyUser) -> QuerySet[GroupingRule]:
+    return GroupingRule.objects.filter(workspace__in=workspaces_of(user)).select_related(
+        "workspace"
+    )
+
+
+def visible_rule(user: AnyUser, rule_id: UUID) -> GroupingRule:
+    return get_object_or_404(visible_rules(user), pk=rule_id)
+
+
+def rows(user: AnyUser) -> list[RuleRow]:
+    """In the order in which they are asked; one query."""
+    is_waiting = Q(
+        decisions__means=Means.HELD,
+        decisions__alert__incident__isnull=True,
+        decisions__alert__status=Alert.Status.FIRING,
+    )
+    found = visible_rules(user).annotate(
+        waiting=Count("decisions__alert", filter=is_waiting, distinct=True),
+        decided=Count("decisions__alert", distinct=True),
+    )
+    return [
+        RuleRow(rule, _matchers(rule), rule.waiting, rule.decided)
+        for rule in found.order_by("position", "name")
+    ]
+
+
+def _matchers(rule: GroupingRule) -> tuple[Matcher, ...]:
+    try:
+        return matchers(rule.matchers)
+    except BadMatcher:
+        return ()
+
+
+def backtest(workspace: Workspace, draft: Rule, *, days: int) -> Backtest:
+    """The stored alerts, grouped with the rules as they are and with the draft; nothing is written.
+
+    The draft takes the place of the rule with its id, if there is one. What people taught counts
+    in both.
+    """
+    known = grouping.known_of(workspace)
+    others = [rule for rule in known.scene.rules if rule.id != draft.id]
+    happenings, since, is_cut = _happenings(workspace, known, days)
+    as_it_is = Replay(known.scene).run(happenings)
+    drafted = Scene(known.scene.topology, [*others, draft], known.scene.taught, (), grouping.PARAMS)
+    as_drafted = Replay(drafted).run(happenings)
+    firing = sum(one.is_firing for one in happenings)
+    compared = compare(as_it_is, as_drafted, happenings)
+    return Backtest(compared, firing, days, since, is_cut)
+
+
+def _happenings(
+    workspace: Workspace, known: grouping.Known, days: int
+) -> tuple[list[Happening], datetime, bool]:
+    """When each stored alert fired and ended, in the order of time; the newest if too many."""
+    since = clock.now() - timedelta(days=days)
+    stored = Alert.objects.filter(
+        workspace=workspace, starts_at__gte=since, silenced_by__isnull=True
+    ).select_related("service")
+    newest = list(
+        stored.defer("description", "annotations").order_by("-starts_at")[: MAX_ALERTS + 1]
+    )
+    is_cut = len(newest) > MAX_ALERTS
+    found = []
+    for alert in newest[:MAX_ALERTS]:
+        subject = grouping.subject_from(alert, known.names)
+        found.append(Happening(str(alert.pk), subject, alert.starts_at))
+        if alert.ends_at is not None:
+            ended = max(alert.ends_at, alert.starts_at)
+            found.append(Happening(f"{alert.pk} over", subject, ended, is_firing=False))
+    if is_cut:
+        since = newest[MAX_ALERTS - 1].starts_at
+    return sorted(found, key=lambda one: (one.at, one.is_firing, one.id)), since, is_cut

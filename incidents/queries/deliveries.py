@@ -163,7 +163,7 @@ def refused(integration: Integration) -> int:
 def senders(user: AnyUser) -> list[Integration]:
     """What the list can be narrowed to."""
     here = Integration.objects.visible_to(user).exclude(kind=Integration.Kind.OTLP)
-    return list(here.order_by("name"))
+    return list(here.select_related("workspace").order_by("name"))
 
 
 def body_of(delivery: Delivery, *, shown: int = SHOWN_LETTERS) -> Body:

@@ -12,10 +12,10 @@ from incidents.commands import trial
 from incidents.commands.proving import sent_headers
 from incidents.ingest.formats.registry import FORMATS
 from incidents.lifecycle import AlertStatus
-from incidents.models import Delivery
+from incidents.models import Delivery, Integration
 from incidents.permissions import Permission
 from incidents.queries import deliveries as queries
-from incidents.queries.access import permissions_of, require
+from incidents.queries.access import may, permissions_of, require
 from incidents.queries.integrations import visible_integration
 from incidents.views.refusals import answers_refusals, person, writes
 
@@ -23,14 +23,27 @@ from incidents.views.refusals import answers_refusals, person, writes
 def deliveries(request: HttpRequest) -> HttpResponse:
     filters = queries.DeliveryFilters.parse(request.GET)
     found = queries.page(filters, request.user, before=request.GET.get("before", ""))
+    senders = queries.senders(request.user)
     context = {
         "filters": filters,
         "rows": found.rows,
+        "replay": _refused_of(request, filters.integration, senders),
         "next": found.next_cursor and filters.as_query(before=found.next_cursor),
-        "senders": queries.senders(request.user),
+        "senders": senders,
         "states": queries.STATES,
     }
     return render(request, "incidents/deliveries.html", context)
+
+
+def _refused_of(
+    request: HttpRequest, sender_id: str, senders: list[Integration]
+) -> tuple[Integration, int] | None:
+    """The one integration the list shows, and how many of its deliveries can be read again."""
+    one = next((each for each in senders if str(each.pk) == sender_id), None)
+    if one is None or not may(request.user, Permission.RESPOND, one.workspace):
+        return None
+    refused = queries.refused(one)
+    return (one, refused) if refused else None
 
 
 def _became(request: HttpRequest, found: Delivery) -> dict[str, object]:

@@ -72,6 +72,16 @@ def test_filters_narrow_the_list(as_viewer: Client, sender: Integration) -> None
     assert "Nothing matches" in as_viewer.get("/deliveries/?q=zebra").content.decode()
 
 
+def test_the_refused_of_one_sender_are_replayed_from_its_list_by_who_may_respond(
+    as_viewer: Client, as_responder: Client, sender: Integration
+) -> None:
+    delivered(sender, 1, state="refused", error="title: expected a text", error_field="title")
+    path = f"/deliveries/?integration={sender.pk}"
+    assert "Replay 1 refused of scripts" in as_responder.get(path).content.decode()
+    assert "Replay 1" not in as_responder.get("/deliveries/").content.decode()
+    assert "Replay 1" not in as_viewer.get(path).content.decode()
+
+
 def test_a_viewer_sees_what_became_of_it_and_not_the_body(
     as_viewer: Client, as_responder: Client, sender: Integration
 ) -> None:

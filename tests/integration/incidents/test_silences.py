@@ -82,6 +82,11 @@ def test_it_holds_between_its_two_moments_only(
     assert errors.says("firing") is not None
 
 
+def test_one_that_cannot_be_read_lets_alerts_through(errors: Told) -> None:
+    make.silence(matchers=[{"label": "region", "op": "~", "value": "eu-1"}])
+    assert errors.says("firing") is not None
+
+
 def test_an_alert_that_is_in_an_incident_keeps_it(errors: Told, responder: User) -> None:
     incident = errors.says("firing")
     _begin(responder)

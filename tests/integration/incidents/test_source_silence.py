@@ -3,6 +3,7 @@
 import pytest
 
 from airra.lib import clock
+from incidents import tasks
 from incidents.commands import source_silence
 from incidents.lifecycle import AlertStatus, State
 from incidents.models import Alert, Incident, Integration
@@ -52,6 +53,23 @@ def test_the_next_delivery_ends_it(watched: Integration, hands: clock.Hands) -> 
     hands.advance(minutes=11)
     source_silence.sweep()
     assert Alert.objects.live().count() == 1, "and the next silence is another episode"
+
+
+def test_any_delivery_is_a_sign_of_life(
+    generic: Sender, watched: Integration, hands: clock.Hands
+) -> None:
+    """The whole way: over HTTP, and by the job that sweeps."""
+    hands.advance(minutes=11)
+    with generic.run_jobs(execute=True):
+        tasks.sweep()
+    assert Alert.objects.get().status == AlertStatus.FIRING
+    hands.advance(minutes=1)
+    generic.post(b"no JSON at all")
+    with generic.run_jobs(execute=True):
+        tasks.sweep()
+    assert Alert.objects.get().status == AlertStatus.RESOLVED
+    generic.integration.refresh_from_db()
+    assert generic.integration.silent_since is None
 
 
 def test_one_that_never_spoke_is_silent_from_its_making(

@@ -265,6 +265,12 @@ def test_a_service_of_another_workspace_is_refused(
     assert not Silence.objects.exists()
 
 
+def test_one_that_cannot_be_read_says_so(page: Client) -> None:
+    silence = make.silence(matchers=[{"label": "region", "op": "~", "value": "eu-1"}])
+    assert "keeps nothing quiet" in _text(page, f"/silences/{silence.pk}/")
+    assert "keeps nothing quiet" in _text(page, "/silences/")
+
+
 def test_its_page_lists_what_it_swallowed(page: Client, story: Incident) -> None:
     silence = make.silence()
     alert = make.alert(story, title="Kept quiet")

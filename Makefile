@@ -7,7 +7,7 @@ SOURCES := airra incidents analysis remediation lab tests benchmarks tools manag
 export AIRRA_VAR_DIR ?= $(CURDIR)/var
 TEST_ENV := env -u PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo run test test-servers check fix e2e machine faults outcomes model-check fuzz bench bench-storm lock vendor setup clean
+.PHONY: demo run test test-servers check fix e2e machine faults outcomes model-check fuzz bench bench-ingest bench-storm lock vendor setup clean
 
 setup: $(READY)
 
@@ -69,6 +69,10 @@ bench: $(READY)
 
 bench-storm: $(READY)  ## a thousand alerts over thirty services with labelled truth, grouped
 	$(BIN)/python -m benchmarks.storm --end-to-end
+
+bench-ingest: $(READY)  ## alerts a second beside a bare insert and Alertmanager; then killed with -9 midway
+	tools/debian.sh /usr/lib/postgresql=postgresql redis-server=redis-server prometheus-alertmanager=prometheus-alertmanager
+	$(BIN)/python -m benchmarks.ingest
 
 lock:
 	test -x $(BIN)/uv || ($(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv)

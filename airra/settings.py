@@ -119,6 +119,7 @@ EDGE_FRESH_H = env.integer("AIRRA_EDGE_FRESH_H", 24)
 EDGE_KEPT_DAYS = env.integer("AIRRA_EDGE_KEPT_DAYS", 30)
 PUSHED_RETENTION_H = env.integer("AIRRA_PUSHED_RETENTION_H", 24)
 PUSHED_MAX_ROWS = env.integer("AIRRA_PUSHED_MAX_ROWS", 500_000)
+SENDERS_KEPT_S = 1.0  # how long a web process relies on what it read of a sender and its secrets
 DELIVERY_KEPT_DAYS = env.integer("AIRRA_DELIVERY_KEPT_DAYS", 30)
 CELERY_BROKER_URL = REDIS_URL or "memory://"
 CELERY_BROKER_TRANSPORT_OPTIONS = (

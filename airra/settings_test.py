@@ -13,6 +13,7 @@ from airra.settings import CACHES, STATIC_ROOT, STORAGES
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise warns without it
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CELERY_TASK_ALWAYS_EAGER = True
+SENDERS_KEPT_S = 0.0  # a test changes a sender and delivers at once
 CELERY_TASK_EAGER_PROPAGATES = True
 CACHES = {**CACHES, "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 STORAGES = {

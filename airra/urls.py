@@ -33,6 +33,10 @@ for url in api_urls:
 to_docs = login_not_required(RedirectView.as_view(pattern_name="api:openapi-view"))
 
 urlpatterns = [
+    # Receivers first: they are asked most often.
+    path("hooks/<uuid:integration_id>/", hooks.receive, name="hook"),
+    path("v2/enqueue", enqueue.events, name="enqueue"),
+    path("v2/change/enqueue", enqueue.changes, name="enqueue-change"),
     path("", home.home, name="home"),
     path("rail/", home.rail, name="rail"),
     path("accounts/login/", SignIn.as_view(), name="login"),
@@ -43,9 +47,6 @@ urlpatterns = [
     path("admin/", settings_site.urls),
     path("api/v1/", (api_urls, api_app, api_namespace)),
     path("docs/", to_docs, name="docs"),
-    path("hooks/<uuid:integration_id>/", hooks.receive, name="hook"),
-    path("v2/enqueue", enqueue.events, name="enqueue"),
-    path("v2/change/enqueue", enqueue.changes, name="enqueue-change"),
     path("otlp/<uuid:integration_id>/v1/traces", otlp.traces, name="otlp-traces"),
     path("otlp/<uuid:integration_id>/v1/logs", otlp.logs, name="otlp-logs"),
     path("health", health, name="health"),

@@ -4,6 +4,7 @@ The database is the truth and the queue only wakes (house rule 1): a message tha
 or late does no harm, because every job re-reads its row and the sweep wakes what was forgotten.
 """
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from enum import StrEnum
@@ -23,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 CACHE_IS_DOWN = (RedisError, OSError)
 _ALONE_S = 10
+_RELIED_ON_S = 0.1
+_seen_held: dict[str, float] = {}
 
 
 class Job(StrEnum):
@@ -97,12 +100,17 @@ def enqueue_once(name: Job, **ids: str) -> None:
     """As `enqueue`, but nothing is sent while the same job waits or runs.
 
     For jobs that do all there is to do, over `Alone`: a thousand rows then send one message, not a
-    thousand. A cache that is down lets every message through.
+    thousand. That it is held is asked of the cache at most every `_RELIED_ON_S` in a process. A
+    cache that is down lets every message through.
     """
 
     def send() -> None:
-        if _is_first(name, ids):
+        key = _key_of(name, ids)
+        if time.monotonic() - _seen_held.get(key, -1.0) < _RELIED_ON_S and not _is_eager():
+            return
+        if _is_first(key):
             enqueue(name, **ids)
+        _seen_held[key] = time.monotonic()
 
     transaction.on_commit(send)
 
@@ -110,8 +118,8 @@ def enqueue_once(name: Job, **ids: str) -> None:
 class Alone:
     """What a job of `enqueue_once` holds while it runs: `stay` now and then, and `end` at the end.
 
-    Whoever writes a row after `end` sends a new message; so look once more after it. A job that
-    dies holds it for `_ALONE_S`.
+    Whoever writes a row after `end` sends a new message, so look once more after it: `end` waits
+    for those who had just seen it held. A job that dies holds it for `_ALONE_S`.
     """
 
     def __init__(self, name: Job, **ids: str) -> None:
@@ -129,15 +137,22 @@ class Alone:
     def end(self) -> None:
         with suppress(*CACHE_IS_DOWN):
             cache.delete(self._key)
+        if not _is_eager():
+            time.sleep(2 * _RELIED_ON_S)
+
+
+def _is_eager() -> bool:
+    """Whether jobs run in their caller, where nothing is ever on its way."""
+    return bool(current_app.conf.task_always_eager)
 
 
 def _key_of(name: Job, ids: dict[str, str]) -> str:
     return ":".join(["airra:once", name.value, *(ids[key] for key in sorted(ids))])
 
 
-def _is_first(name: Job, ids: dict[str, str]) -> bool:
+def _is_first(key: str) -> bool:
     try:
-        return bool(cache.add(_key_of(name, ids), 1, _ALONE_S))
+        return bool(cache.add(key, 1, _ALONE_S))
     except CACHE_IS_DOWN as error:
-        log.warning("cache_unreachable", job=name.value, error=str(error))
+        log.warning("cache_unreachable", key=key, error=str(error))
         return True

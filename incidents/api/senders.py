@@ -1,7 +1,9 @@
 """Who delivers: the integration of an address, and what a request carries along."""
 
+import time
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpRequest
 
 from airra.lib import clock
@@ -13,12 +15,28 @@ from incidents.models import Integration, IntegrationSecret
 
 _MOST_HEADERS = 60
 _MAX_HEADER = 4000
+_MOST_KNOWN = 1000
+_known: dict[UUID, tuple[float, Integration]] = {}
 
 
 def integration_at(integration_id: UUID) -> Integration | None:
-    """The integration of this address, with its secrets, unless it is switched off."""
+    """The integration of this address, with its secrets, unless it is switched off.
+
+    Read once in `SENDERS_KEPT_S`: a secret that is revoked holds for so long in other processes.
+    """
+    now = time.monotonic()
+    read_at, known = _known.get(integration_id, (0.0, None))
+    if known is not None and now - read_at < settings.SENDERS_KEPT_S:
+        return known
     found = Integration.objects.select_related("workspace").prefetch_related("secrets")
-    return found.filter(pk=integration_id, is_active=True).first()
+    integration = found.filter(pk=integration_id, is_active=True).first()
+    if len(_known) >= _MOST_KNOWN:
+        _known.clear()
+    if integration is not None:
+        _known[integration_id] = (now, integration)
+    else:
+        _known.pop(integration_id, None)
+    return integration
 
 
 def integration_with_key(routing_key: str) -> Integration | None:

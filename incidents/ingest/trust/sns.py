@@ -43,7 +43,7 @@ _NEVER_NEEDED = ("Subject",)
 
 
 def is_of_sns(url: str, *, suffix: str = "") -> bool:
-    """Whether an address is https on a host of SNS, on its usual port, its path ending so."""
+    """Whether an address is https on a host of SNS, on its usual port; with `suffix` a file."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -51,9 +51,11 @@ def is_of_sns(url: str, *, suffix: str = "") -> bool:
         return False
     if any(ord(sign) <= 32 or ord(sign) > 126 for sign in url) or "\\" in url:
         return False
-    plain = parts.scheme == "https" and port in {None, 443} and "@" not in parts.netloc
+    is_plain = parts.scheme == "https" and port in {None, 443} and "@" not in parts.netloc
+    has_more = bool(suffix and (parts.query or parts.fragment))
     return (
-        plain
+        is_plain
+        and not has_more
         and bool(_HOST.fullmatch((parts.hostname or "").lower()))
         and parts.path.endswith(suffix)
     )

@@ -126,6 +126,12 @@ def test_a_deployment_that_waits_has_changed_nothing(state: str) -> None:
     assert (found.changes, state in found.note) == ((), True)
 
 
+def test_who_deployed_comes_before_who_sent() -> None:
+    sent = github.deployment(creator={"login": "ana"})
+    assert the_change(sent, "github").actor == "ana"
+    assert the_change(sent.but(("deployment", "creator"), None), "github").actor == "octocat"
+
+
 def test_a_ping_says_that_it_works() -> None:
     assert "ping" in batch("github", github.ping()).note
 

@@ -38,7 +38,7 @@ def post(made: Storm) -> dict[str, object]:
         sender, token = create_integration(
             workspace=place, name="storm", kind=Integration.Kind.ALERTMANAGER, by=None
         )
-    client = Client(headers={"Authorization": f"Bearer {token}"})
+    client = Client(headers={"Authorization": f"Bearer {token}", "Host": "localhost"})
     address = reverse("hook", args=[sender.pk])
     spent = [_post(client, address, message) for message in made.messages]
     truths = {(m.alert["fingerprint"], m.alert["startsAt"]): m.truth for m in made.firing}

@@ -61,6 +61,7 @@ model-check: $(READY)  ## every interleaving of the execution protocol, and the 
 
 fuzz: $(READY)  ## a hundred thousand spoilt deliveries, read by every format; SEED for others
 	$(BIN)/python -m tools.fuzz_intake --seed $(or $(SEED),1)
+	$(BIN)/python -m tools.fuzz_receivers --seed $(or $(SEED),1)
 
 bench: $(READY)
 	tools/debian.sh prometheus=prometheus

@@ -18,6 +18,7 @@ from airra.lib import clock
 from airra.lib.ids import uuid7
 from airra.lib.sealed import CannotUnseal, unseal
 from incidents.commands.sns import certificate
+from incidents.ingest.alerts import clean
 from incidents.ingest.trust import claims
 from incidents.ingest.trust.claims import Arrival, Held, Trusted, Untrusted, Verdict
 from incidents.ingest.trust.judge import judge
@@ -130,7 +131,7 @@ def distrust(delivery: Delivery, verdict: Untrusted) -> None:
         "identity": uuid7().hex,
         "body": body[:UNTRUSTED_BYTES],
         "headers": headers,
-        "error": verdict.reason,
+        "error": clean(verdict.reason),
         "note": _why_final(verdict, headers),
     }
     changed = Delivery.objects.filter(pk=delivery.pk, state=Delivery.State.STORED).update(**now)

@@ -43,7 +43,7 @@ class Signer:
         names = NOTIFIED if message["Type"] == "Notification" else ASKED
         text = "".join(f"{name}\n{message[name]}\n" for name in names if name in message)
         algorithm = hashes.SHA1() if version == "1" else hashes.SHA256()  # noqa: S303 - SNS's version 1
-        signature = self.key.sign(text.encode(), PKCS1v15(), algorithm)
+        signature = self.key.sign(text.encode(errors="surrogatepass"), PKCS1v15(), algorithm)
         return {
             **message,
             "SignatureVersion": version,

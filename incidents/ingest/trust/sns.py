@@ -88,9 +88,11 @@ def _message(body: bytes) -> dict[str, str] | None:
     if not isinstance(found, dict):
         return None
     texts = {name: value for name, value in found.items() if isinstance(value, str)}
-    needed = _SIGNED.get(texts.get("Type", ""), ("Type",))
+    needed = _SIGNED.get(texts.get("Type", ""))
     rest = ("Signature", "SignatureVersion", "SigningCertURL")
-    if any(name not in texts for name in (*needed, *rest) if name not in _NEVER_NEEDED):
+    if needed is None or any(
+        name not in texts for name in (*needed, *rest) if name not in _NEVER_NEEDED
+    ):
         return None
     return texts
 

@@ -197,6 +197,7 @@ def test_a_confirmation_that_fails_is_told_and_can_be_replayed(
     "changed",
     [
         {"TopicArn": "arn:aws:sns:eu-west-1:999999999999:mine"},
+        {"TopicArn": "arn:\ud800\x00:sns:"},
         {"SubscribeURL": "https://127.0.0.1/steal"},
     ],
 )

@@ -42,6 +42,8 @@ ASKS = {
     "SigningCertURL": AT,
 }
 
+OTHER_TYPE = json.dumps(SIGNER.signed(TOLD) | {"Type": "Other"}).encode()
+
 
 def asked(
     message: dict[str, Any] | bytes, *, topics: tuple[str, ...] = (TOPIC,), pem: bytes = SIGNER.pem
@@ -137,7 +139,16 @@ def test_a_certificate_that_cannot_be_had_decides_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"{", b'{"Type": "Notification"}', b'{"Type": 1}', b"[" * 5000]
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b'{"Type": "Notification"}',
+        b'{"Type": 1}',
+        json.dumps(SIGNER.signed(TOLD) | {"Type": "Other"}).encode(),
+        b"[" * 5000,
+    ],
 )
 def test_anything_else_is_no_message(body: bytes) -> None:
     assert reason(asked(body)) == "it is no message of SNS"

@@ -1,0 +1,60 @@
+"""The OpenAPI document holds: whatever a client makes of it, no answer is a 5xx."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import schemathesis
+from django.contrib.auth.models import User
+from django.db import transaction
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode
+
+from airra.api import api
+from airra.wsgi import application
+from tests.factories import remediation as story
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.slow,
+    # Of the library: what it imports, and how it makes up strategies.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+
+EXAMPLES = 8
+SCHEMA = schemathesis.openapi.from_dict(api.get_openapi_schema())
+SCHEMA.app = application
+SCHEMA.config.update(base_url="http://localhost")
+OPERATIONS: list[Any] = [found.ok() for found in SCHEMA.get_all_operations()]  # type: ignore[union-attr]  # our own document is valid
+unhurried = settings(
+    max_examples=EXAMPLES,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
+def test_no_answer_is_our_fault(
+    operation: Any, mode: GenerationMode, admin_user: User, token_for: Callable[[User], str]
+) -> None:
+    about = story.with_story()
+    codes: set[int] = set()
+    headers = {"Authorization": f"Bearer {token_for(admin_user)}", "Host": "localhost"}
+
+    @unhurried
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def try_one(case: Any) -> None:
+        if mode is GenerationMode.POSITIVE and "key" in (case.path_parameters or {}):
+            case.path_parameters["key"] = about.key
+        with transaction.atomic():
+            answer = case.call(headers=headers)
+            transaction.set_rollback(True)
+        assert answer.status_code < 500, case.as_curl_command()
+        codes.add(answer.status_code)
+
+    try_one()
+    assert codes, "it was asked"
+    assert codes - {401}, "with a token, but for those it was made up without"

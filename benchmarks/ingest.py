@@ -150,10 +150,12 @@ def alertmanager(rig: Rig, alerts: int) -> dict[str, Any]:
         _posted_by_alertmanager(rig, f"http://127.0.0.1:{port}/", "plain", alerts)
         wait_for("all of them", lambda: len(came) >= alerts, within_s=120, every_s=0.05)
         plain_s = max(came) - min(came)
+    rig.stack.kill("plain")
     _posted_by_alertmanager(rig, f"{rig.stack.url}{rig.hook}", "real", alerts)
     wait_for("all of them", lambda: rig.count(_CAME) >= alerts, within_s=300, every_s=0.1)
     ours_s = rig.count(_TOOK_MS) / 1000
     rig.drained(within_s=900)
+    rig.stack.kill("real")
     lost, doubled = rig.lost_and_doubled("real", alerts)
     return {
         "alerts": alerts,

@@ -82,22 +82,25 @@ class _Connection:
             raise
 
     def _answer(self) -> int:
-        assert self._sock is not None  # noqa: S101 - `post` has connected
         got = b""
         while b"\r\n\r\n" not in got:
-            part = self._sock.recv(65536)
-            if not part:
-                msg = "closed without an answer"
-                raise ConnectionError(msg)
-            got += part
+            got += self._part()
         head, _, rest = got.partition(b"\r\n\r\n")
         lowered = head.lower()
         length = int(lowered.partition(b"content-length:")[2].split(b"\r\n")[0])
         while len(rest) < length:
-            rest += self._sock.recv(65536)
+            rest += self._part()
         if b"connection: close" in lowered:
             self.close()
         return int(head[9:12])
+
+    def _part(self) -> bytes:
+        assert self._sock is not None  # noqa: S101 - `post` has connected
+        part = self._sock.recv(65536)
+        if not part:
+            msg = "closed in the middle of an answer"
+            raise ConnectionError(msg)
+        return part
 
     def close(self) -> None:
         if self._sock is not None:

@@ -18,6 +18,7 @@ from incidents.models import Integration
 UNTRUSTED_PER_MIN = 60
 _WINDOW_S = 60
 _MOST_LOTS = 5000
+_MOST_AT_ONCE = 500
 
 
 @dataclass
@@ -81,7 +82,7 @@ def _take(key: str, per_min: int) -> int:
 
 def _more(key: str, per_min: int) -> int:
     """A lot from the shared count: a hundredth of what is allowed, or what is left of it."""
-    size = max(1, min(50, per_min // 100))
+    size = max(1, min(_MOST_AT_ONCE, per_min // 100))
     try:
         cache.add(key, 0, _WINDOW_S * 2)
         taken = cache.incr(key, size)

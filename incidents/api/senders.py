@@ -13,6 +13,7 @@ from incidents.ingest.trust.claims import Arrival, Trusted, by_token, digest_of,
 from incidents.ingest.trust.judge import is_kept_for_trust
 from incidents.models import Integration, IntegrationSecret
 
+_OF_HEADER = "HTTP_"  # how WSGI marks a header
 _MOST_HEADERS = 60
 _MAX_HEADER = 4000
 _MOST_KNOWN = 1000
@@ -71,7 +72,13 @@ def envelope_of(request: HttpRequest, integration: Integration) -> proving.Envel
 
 
 def _lowered(request: HttpRequest) -> dict[str, str]:
-    return {name.lower(): value for name, value in request.headers.items()}
+    """The headers by their names in lower case; `request.headers` costs thrice as much."""
+    found = {
+        name[len(_OF_HEADER) :].replace("_", "-").lower(): value
+        for name, value in request.META.items()
+        if name.startswith(_OF_HEADER)
+    }
+    return {**found, "content-type": request.META.get("CONTENT_TYPE", "")}
 
 
 def _kept(given: dict[str, str], kind: str) -> dict[str, str]:

@@ -47,9 +47,7 @@ State = Delivery.State
 Kind = Integration.Kind
 
 # Whose senders are people's own scripts, or tell people what they were answered.
-TOLD_AT_ONCE = frozenset(
-    {Kind.GENERIC, Kind.CHANGES, Kind.CLOUDEVENTS, Kind.ALERTMANAGER, Kind.PAGERDUTY_EVENTS}
-)
+TOLD_AT_ONCE = frozenset({Kind.GENERIC, Kind.CHANGES, Kind.CLOUDEVENTS, Kind.PAGERDUTY_EVENTS})
 _LOST_AFTER = timedelta(seconds=5)
 _AT_ONCE = 50
 _DRAIN_FOR = timedelta(seconds=20)

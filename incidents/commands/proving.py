@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from uuid import UUID
 
 from django.conf import settings
@@ -64,7 +65,12 @@ def mark_of(token: str) -> str:
 
 
 def _mark(digest: str) -> str:
-    pepper = hashlib.sha256(b"airra token marks 1" + settings.SECRET_KEY.encode()).digest()
+    return _peppered(digest, settings.SECRET_KEY)
+
+
+@lru_cache(maxsize=1000)  # the same few tokens come with every delivery
+def _peppered(digest: str, secret: str) -> str:
+    pepper = hashlib.sha256(b"airra token marks 1" + secret.encode()).digest()
     return claims.mark_of(digest, pepper=pepper)
 
 

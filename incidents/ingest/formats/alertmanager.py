@@ -13,6 +13,7 @@ from incidents.lifecycle import AlertStatus
 
 VERSION = "4"
 SERVICE_LABELS = ("service", "app", "job")
+_TOLD = ("fingerprint", "status", "startsAt", "endsAt")
 
 
 def parse(message: Message) -> Batch:
@@ -37,8 +38,10 @@ def identity(message: Message) -> str:
 
 def states_told(body: Field, *group: object) -> str:
     """The identity of a batch by its alerts' states; empty when one does not say which it is."""
-    names = ("fingerprint", "status", "startsAt", "endsAt")
-    told = [[alert[name].text() for name in names] for alert in body["alerts"].items()]
+    given = [alert.members() for alert in body["alerts"].items()]
+    told = [[one.get(name) or "" for name in _TOLD] for one in given]
+    if not all(isinstance(word, str) for words in told for word in words):
+        return ""
     if not all(fingerprint and starts_at for fingerprint, _, starts_at, _ in told):
         return ""
     return digest(*group, sorted(told))

@@ -5,8 +5,9 @@ import pytest
 from airra.lib import clock
 from incidents import tasks
 from incidents.commands import source_silence
+from incidents.commands.integration import create_integration
 from incidents.lifecycle import AlertStatus, State
-from incidents.models import Alert, Incident, Integration
+from incidents.models import Alert, Incident, Integration, Workspace
 from tests.integration.incidents.conftest import Sender
 from tests.rivals import at_once, needs_rivals
 
@@ -98,8 +99,11 @@ def test_nobody_is_expected_to_speak_unless_it_is_said(generic: Sender, hands: c
 
 
 @needs_rivals
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_two_sweeps_make_one(watched: Integration, hands: clock.Hands) -> None:
+@pytest.mark.django_db(transaction=True)
+def test_two_sweeps_make_one(hands: clock.Hands) -> None:
+    place, _ = Workspace.objects.get_or_create(slug="default", defaults={"name": "Default"})
+    made, _ = create_integration(workspace=place, name="scripts", kind="generic", by=None)
+    Integration.objects.filter(pk=made.pk).update(heartbeat_min=10, last_seen_at=clock.now())
     hands.advance(minutes=10)
     at_once(4, source_silence.sweep)
     assert Alert.objects.count() == Incident.objects.count() == 1

@@ -34,7 +34,7 @@ def post(made: Storm) -> dict[str, object]:
     call_command("migrate", verbosity=0)
     place = Workspace.objects.get()
     with clock.frozen(made.messages[0].at):
-        _topology(place, made)
+        add_topology(place, made)
         sender, token = create_integration(
             workspace=place, name="storm", kind=Integration.Kind.ALERTMANAGER, by=None
         )
@@ -60,7 +60,7 @@ def post(made: Storm) -> dict[str, object]:
     }
 
 
-def _topology(place: Workspace, made: Storm) -> None:
+def add_topology(place: Workspace, made: Storm) -> None:
     for caller, callee in made.edges:
         ServiceDependency.objects.get_or_create(
             caller=ensure(workspace=place, name=caller),

@@ -235,13 +235,22 @@ def _members(
     if subject.home:
         near = known.scene.topology.near(subject.home) | subject.places | _taught_of(subject, known)
         alerts = alerts.filter(Q(service__name__in=near) | Q(service__isnull=True))
-    rows = alerts.select_related("service", "incident").order_by("-starts_at")
+    # Columns, not rows: to build 600 alerts with their incidents was half of a decision's time.
+    rows = alerts.annotate(home=HOME).order_by("-starts_at")
+    columns = rows.values_list("home", "title", "service__name", "labels", "starts_at")
     found: dict[UUID, list[Member]] = defaultdict(list)
-    for alert in rows[:MAX_MEMBERS]:
-        if alert.incident is not None:
-            home = alert.incident.merged_into_id or alert.incident.pk
-            found[home].append(as_member(subject_from(alert, known.names)))
+    for home, title, service, labels, at in columns[:MAX_MEMBERS]:
+        found[home].append(_member(title, service or "", labels, at, known.names))
     return found
+
+
+def _member(
+    title: str, service: str, labels: Mapping[str, str], at: datetime, names: Mapping[str, str]
+) -> Member:
+    at = min(at, clock.now())
+    return as_member(
+        subject_of(key="", title=title, service=service, labels=labels, at=at, known=names)
+    )
 
 
 def _taught_of(subject: Subject, known: Known) -> set[str]:

@@ -35,9 +35,11 @@ def _beside(subject: Subject, tie: Tie) -> str:
     return f"{subject.home} and {tie.place} of {tie.candidate.key} both depend on {tie.through}"
 
 
-def _names(subject: Subject, tie: Tie) -> str:
-    if tie.place in subject.places:
-        return f"it names {tie.place}, where {tie.candidate.key} is"
+def _names(_: Subject, tie: Tie) -> str:
+    return f"it names {tie.place}, where {tie.candidate.key} is"
+
+
+def _named(subject: Subject, tie: Tie) -> str:
     return f"{tie.candidate.key} names {subject.home}"
 
 
@@ -55,6 +57,7 @@ _SENTENCES = {
     "called": _called,
     "beside": _beside,
     "names": _names,
+    "named": _named,
     "host": _host,
     "words": _words,
 }

@@ -17,7 +17,7 @@ class Tie:
 
     candidate: Candidate
     member: Member
-    way: str  # same | calls | called | beside | names | host | words
+    way: str  # same | calls | called | beside | names | named | host | words
     hops: float
     minutes: float
     likeness: float
@@ -139,10 +139,10 @@ def _direct(subject: Subject, member: Member) -> _Way | None:
     """Ties that the alerts themselves tell of: a name, a host; or, without a place, the words."""
     if subject.hosts & member.hosts and not (subject.home and member.home):
         return _Way("host", 0)
-    if member.home != subject.home and (
-        member.home in subject.places or subject.home in member.places
-    ):
-        return _Way("names", 0.5)
+    if member.home != subject.home and member.home in subject.places:
+        return _Way("names", 0)
+    if member.home != subject.home and subject.home in member.places:
+        return _Way("named", 0.5)  # it was told of a place, which the new alert may not be about
     if not subject.home:
         return _Way("words", 0)
     return None
@@ -163,7 +163,10 @@ def _tie(
     onset = onsets.get(member.home, member.at)
     since = kinds[member.home, member.kind] if is_same else onset
     minutes = (subject.at - since).total_seconds() / 60
-    likeness = words.likeness(subject.title, member.title)
+    # What a sender says outright needs no likeness beside: a breaker and the trouble that it cut
+    # off never read alike, while two breakers of one caller do, whatever each of them is about.
+    is_said = way.name in {"names", "named"}
+    likeness = 1.0 if is_said else words.likeness(subject.title, member.title)
     share = way.share * belief
     if way.name == "words":
         share *= params.placeless * likeness**2

@@ -51,15 +51,21 @@ def places_of(
     `known` leads from a name in lower case to the name as it is written.
     """
     texts = (*(labels[name] for name in _HOSTS if labels.get(name)), title, *labels.values())
-    named = (known[name] for text in texts for name in _names(text) if name in known)
+    named = (known[name] for text in texts for name in _names(text, known))
     return tuple(dict.fromkeys((service, *named) if service else named))
 
 
-def _names(text: str) -> Iterator[str]:
-    """`payments-7d9f8b6c-x2x9k` names a pod of `payments`: every beginning at a dash counts."""
+def _names(text: str, known: Mapping[str, str]) -> Iterator[str]:
+    """`payments-7d9f8b6c-x2x9k` names a pod of `payments`: the longest known beginning counts.
+
+    No shorter one does: where `payments-db` is a service, it is not `payments`.
+    """
     for token in _TOKEN.findall(text.lower()):
         parts = token.split("-")
-        yield from ("-".join(parts[:end]) for end in range(len(parts), 0, -1))
+        beginnings = ("-".join(parts[:end]) for end in range(len(parts), 0, -1))
+        name = next((beginning for beginning in beginnings if beginning in known), None)
+        if name is not None:
+            yield name
 
 
 def is_own(title: str) -> bool:

@@ -78,6 +78,23 @@ def test_an_alert_that_names_a_service_goes_to_its_incident() -> None:
     assert found.join == there.id
 
 
+def test_what_an_alert_names_counts_more_than_another_of_its_kind() -> None:
+    """Two breakers of one caller read alike; the second says that it is about the ledger."""
+    alike = incident(4, member("payments", "CircuitBreakerOpen: has cut off disks", min_ago=2))
+    named = incident(5, member("ledger", "CPUThrottlingHigh", min_ago=0.5))
+    breaker = alert("payments", "CircuitBreakerOpen: has cut off ledger")
+    found = place(breaker, alike, named)
+    assert (found.join, found.facts["way"]) == (named.id, "names")
+    assert found.reason.startswith("it names ledger, where INC-5 is, within a minute (0.9")
+
+
+def test_what_an_incident_names_belongs_to_it() -> None:
+    told = incident(4, member("gateway", "CircuitBreakerOpen: has cut off index", min_ago=9))
+    found = place(alert("index", "CPUThrottlingHigh"), told)
+    assert found.join == told.id
+    assert found.reason.startswith("INC-4 names index, 9 min apart (0.")
+
+
 def test_a_pod_tells_its_service() -> None:
     found = place(
         alert("", "PodRestarting", labels={"pod": "payments-7d9f8b6c-x2x9k"}),

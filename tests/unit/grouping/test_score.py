@@ -81,6 +81,15 @@ def test_the_services_an_alert_names() -> None:
     assert places_of("", "nothing of it", {"pod": "db-0"}, known) == ("db",)
 
 
+def test_a_service_does_not_name_another_whose_name_begins_it() -> None:
+    known = {"search": "search", "search-index": "search-index"}
+    assert places_of("search-index", "p99 of search-index", {}, known) == ("search-index",)
+    assert places_of("", "search-7d9f8b6c-x2 waits for search-index-0", {}, known) == (
+        "search",
+        "search-index",
+    )
+
+
 def test_likeness_does_not_mind_the_order_of_words() -> None:
     assert likeness("latency of payments is high", "high is latency of payments") == 1
     assert likeness("HighLatency: web-1", "HighLatency: quite another machine") == 1

@@ -48,7 +48,7 @@ machine: $(READY)  ## two workers on PostgreSQL, killed around the effect, under
 
 e2e: $(READY)  ## browser journeys in the system's Chromium; LOOKS=all for every theme at every size
 	tools/chromium.sh
-	$(BIN)/python -m pytest -q -m "e2e$(if $(LOOKS),, and not slow)" -n 2 --dist loadfile tests/e2e
+	$(BIN)/python -m pytest -q -m "e2e$(if $(LOOKS),, and not slow)" -n 2 --dist loadfile --no-loadscope-reorder tests/e2e/test_incident_flow.py tests/e2e  # the longest, which waits, first
 
 faults: $(READY)  ## the table of docs/faults.md: every fault of the lab, from injection to verified fix
 	$(BIN)/python -m tools.faults

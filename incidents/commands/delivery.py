@@ -18,6 +18,7 @@ from airra.lib.db import compare_and_set
 from airra.lib.jobs import Alone, Job, enqueue, enqueue_once
 from incidents.commands import alert as alerts
 from incidents.commands import audit, retention, sns, storing
+from incidents.commands.episode import take_turn
 from incidents.commands.proving import (
     CUT_FROM,
     PROVEN,
@@ -31,7 +32,6 @@ from incidents.commands.taking import (
     MAX_ATTEMPTS,
     count,
     give_up,
-    hold,
     is_of_the_database,
     read_batch,
     refuse,
@@ -303,7 +303,7 @@ def _attempt(deliveries: list[Delivery]) -> None:
         row.attempts += 1
     try:
         with transaction.atomic():
-            hold(deliveries[0].integration.workspace)
+            take_turn(deliveries[0].integration.workspace)
             for row in deliveries:
                 take(row)
     except Exception as error:

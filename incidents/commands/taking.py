@@ -5,7 +5,6 @@ Called while the workspace's row is held, so one delivery of a workspace at a ti
 
 import structlog
 from django.db import DatabaseError, transaction
-from django.db.models import F
 from django.db.utils import InterfaceError, OperationalError
 
 from airra.lib import clock, metrics
@@ -16,17 +15,12 @@ from incidents.commands import audit, change, timeline
 from incidents.commands.storing import message_of
 from incidents.ingest.alerts import Batch, Malformed
 from incidents.ingest.reading import read
-from incidents.models import Delivery, Incident, TimelineEvent, Workspace
+from incidents.models import Delivery, Incident, TimelineEvent
 
 log = structlog.get_logger(__name__)
 
 State = Delivery.State
 MAX_ATTEMPTS = 5
-
-
-def hold(workspace: Workspace) -> None:
-    """One at a time in this workspace: the UPDATE holds the row until commit."""
-    Workspace.objects.filter(pk=workspace.pk).update(name=F("name"))
 
 
 def take(delivery: Delivery) -> None:

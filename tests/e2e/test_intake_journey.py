@@ -62,7 +62,7 @@ def mend(visitor: Visitor) -> None:
 
 
 def test_from_a_refused_body_to_an_incident(visit: type[Visitor], stack: Stack) -> None:
-    visitor = visit(account="admin")  # type: ignore[call-arg]
+    visitor = visit(account="admin")  # type: ignore[call-arg]  # the fixture brings the stack
     page = visitor.page
     address, token = added(page, stack)
     assert visitor.axe() == []
@@ -93,7 +93,7 @@ def test_from_a_refused_body_to_an_incident(visit: type[Visitor], stack: Stack) 
 def test_a_test_alert_shows_itself_become_an_incident_and_end(
     visit: type[Visitor], stack: Stack
 ) -> None:
-    visitor = visit(account="admin")  # type: ignore[call-arg]
+    visitor = visit(account="admin")  # type: ignore[call-arg]  # the fixture brings the stack
     page = visitor.page
     page.goto("/integrations/")
     page.get_by_role("link", name="alertmanager", exact=True).click()

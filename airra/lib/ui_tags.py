@@ -1,6 +1,6 @@
 """Template builtins: icons, pills, times and numbers. What a template may not compute itself."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 from django import template
@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from airra.lib import clock, quantities
+from airra.lib import clock, quantities, zones
 
 register = template.Library()
 
@@ -186,6 +186,22 @@ def at_minute(at: datetime | None) -> SafeString:
         return _time(at, "", "clock")
     shape = "%H:%M" if at.date() == clock.now().date() else "%d %b %H:%M"
     return _time(at, f"{at:{shape}}", "clock")
+
+
+@register.simple_tag
+def in_zone(at: datetime, zone: str, *, where: bool = True) -> SafeString:
+    """A minute on the clocks of a zone and, beside it, in UTC: where a date is to be agreed on.
+
+    Without `where` the page names the zone.
+    """
+    here = at.astimezone(zones.named(zone) or UTC)
+    told = f"{here:%d %b %H:%M}" + (f" {zone}" if where else "")
+    if here.utcoffset() == timedelta(0):
+        return _time(at, f"{at:%d %b %H:%M} UTC", "clock")
+    also = f"{at:%H:%M} UTC" if at.date() == here.date() else f"{at:%d %b %H:%M} UTC"
+    return format_html(
+        '{} <span class="small muted nowrap">{}</span>', _time(at, told, "clock"), also
+    )
 
 
 @register.filter

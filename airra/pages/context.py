@@ -1,4 +1,4 @@
-"""What every page has around it: the rail with its counts, the roles, the theme."""
+"""What every page has around it: the rail with its counts, the roles, the theme, the zone."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
+from airra.lib import zones
 from incidents.permissions import Permission
 from incidents.queries.shell import Desk, desks
 from incidents.views.account import THEMES
@@ -107,5 +108,6 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "section": place if place in SECTIONS else "",
         "shell": SimpleLazyObject(lambda: shell_of(request)),
         "theme": theme if theme in THEMES else "system",
+        "zone": zones.of(request.COOKIES).key,
         "shortcuts": "off" if request.COOKIES.get("shortcuts") == "off" else "on",
     }

@@ -1,4 +1,6 @@
-"""Signing in, and what the browser remembers of a person: theme and shortcuts."""
+"""Signing in, and what the browser remembers of a person: theme, shortcuts and zone."""
+
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
@@ -9,10 +11,16 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST
 from django_htmx.http import HttpResponseClientRefresh
 
+from airra.lib import clock, zones
 from airra.lib.htmx import is_htmx, next_url, redirect
 
 THEMES = ("light", "dark", "system")
-CHOICES = {"theme": THEMES, "shortcuts": ("on", "off")}
+BROWSER = "browser"  # no zone by that name: the one the browser tells of counts
+CHOICES = {
+    "theme": THEMES,
+    "shortcuts": ("on", "off"),
+    zones.CHOSEN: (BROWSER, *zones.names()),
+}
 YEAR_S = 365 * 24 * 3600
 
 
@@ -48,4 +56,12 @@ def preferences(request: HttpRequest) -> HttpResponse:
 
 
 def account(request: HttpRequest) -> HttpResponse:
-    return render(request, "incidents/account.html")
+    now = clock.now()
+    seen = zones.named(request.COOKIES.get(zones.SEEN, ""))
+    context = {
+        "browser": BROWSER,
+        "browser_zone": seen and seen.key,
+        "is_chosen": zones.named(request.COOKIES.get(zones.CHOSEN, "")) is not None,
+        "zones": [(name, zones.offset(ZoneInfo(name), now)) for name in zones.names()],
+    }
+    return render(request, "incidents/account.html", context)

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from airra.lib import zones
 from airra.lib.htmx import redirect, toast
 from incidents.commands import silence as commands
 from incidents.commands.silence import NotASilence
@@ -43,7 +44,12 @@ def new(request: HttpRequest) -> HttpResponse:
     alerts = alert_queries.visible_alerts(request.user, request.GET.getlist("alert"))
     filled = filled_in(alerts, _asked_service(request))
     is_sent = request.method == "POST"
-    form = SilenceForm(request.POST if is_sent else None, workspaces=mine, initial=filled)
+    form = SilenceForm(
+        request.POST if is_sent else None,
+        workspaces=mine,
+        initial=filled,
+        zone=zones.of(request.COOKIES),
+    )
     context: dict[str, Any] = {"form": form, "alerts": alerts, "shares_nothing": False}
     if alerts and not is_sent:
         context["shares_nothing"] = not filled["matchers"] and not filled["service"]
@@ -67,7 +73,13 @@ def _tried(form: SilenceForm) -> dict[str, Any]:
     found = queries.would_match(
         workspace=form.cleaned_data["workspace"], service=wanted.service, wanted=wanted.matchers
     )
-    return {"tried": True, "matches": found[:SHOWN_MATCHES], "match_count": len(found)}
+    return {
+        "tried": True,
+        "matches": found[:SHOWN_MATCHES],
+        "match_count": len(found),
+        "wanted": wanted,
+        "said_in": form.cleaned_data["zone"] or "UTC",
+    }
 
 
 @writes

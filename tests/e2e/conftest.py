@@ -98,13 +98,24 @@ def browser() -> Iterator[Browser]:
 class Visitor:
     """One signed-in person in one window, and every complaint the browser made."""
 
-    def __init__(self, browser: Browser, url: str, *, dark: bool = False, size: str = "desk"):
+    def __init__(
+        self,
+        browser: Browser,
+        url: str,
+        *,
+        dark: bool = False,
+        size: str = "desk",
+        zone: str = "UTC",
+        script: bool = True,
+    ) -> None:
         width, height = SIZES[size]
         self.context = browser.new_context(
             base_url=url,
             viewport={"width": width, "height": height},
             color_scheme="dark" if dark else "light",
             locale="en-GB",
+            timezone_id=zone,
+            java_script_enabled=script,
         )
         self.page: Page = self.context.new_page()
         self.complaints: list[str] = []

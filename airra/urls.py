@@ -33,10 +33,14 @@ for url in api_urls:
 to_docs = login_not_required(RedirectView.as_view(pattern_name="api:openapi-view"))
 
 urlpatterns = [
-    # Receivers first: they are asked most often.
+    # Receivers first: they are asked most often. With the last slash and without it, for whoever
+    # follows a redirect does it without the body.
     path("hooks/<uuid:integration_id>/", hooks.receive, name="hook"),
+    path("hooks/<uuid:integration_id>", hooks.receive, name="hook-unslashed"),
     path("v2/enqueue", enqueue.events, name="enqueue"),
+    path("v2/enqueue/", enqueue.events, name="enqueue-slashed"),
     path("v2/change/enqueue", enqueue.changes, name="enqueue-change"),
+    path("v2/change/enqueue/", enqueue.changes, name="enqueue-change-slashed"),
     path("", home.home, name="home"),
     path("rail/", home.rail, name="rail"),
     path("accounts/login/", SignIn.as_view(), name="login"),

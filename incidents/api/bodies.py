@@ -1,6 +1,7 @@
 """The body of a delivery: read once, and never more of it than its sender may send."""
 
 from django.http import HttpRequest, UnreadablePostError
+from gunicorn.http.errors import ParseException
 
 
 class Refused(Exception):
@@ -23,6 +24,10 @@ def _sized(size: int) -> str:
 
 def body_of(request: HttpRequest, *, most: int) -> bytes:
     """The bytes as they came. Raises `Refused`."""
+    coding = str(request.META.get("HTTP_CONTENT_ENCODING", "")).strip().lower()
+    if coding not in {"", "identity"}:
+        told = f"the body is compressed ({coding[:20]}): send it as it is"
+        raise Refused(415, told, Accept_Encoding="identity")
     announced = str(request.META.get("CONTENT_LENGTH") or "0")
     if announced.isdigit() and int(announced) > most:
         raise _too_large(most)
@@ -30,6 +35,8 @@ def body_of(request: HttpRequest, *, most: int) -> bytes:
         body = _chunked(request, most) if _is_chunked(request) else request.read(most + 1)
     except (UnreadablePostError, OSError) as error:
         raise Refused(400, "the connection ended before the body did") from error
+    except ParseException as error:  # a chunk that does not say how long it is
+        raise Refused(400, "the body is not cut into chunks the way it says") from error
     if len(body) > most:
         raise _too_large(most)
     if announced.isdigit() and len(body) < int(announced):

@@ -1,7 +1,7 @@
 """Where senders deliver: one address per integration, and what proves that a body is theirs.
 
 Answers: 202 stored, 200 a repeat; 401 and 403 not proven, kept with the reason; where people wrote
-the sender, 400 not JSON and 422 a wrong field, both kept. Not kept: 404, 405, 413, 429, 503.
+the sender, 400 not JSON and 422 a wrong field, both kept. Not kept: 404, 405, 413, 415, 429, 503.
 """
 
 from collections.abc import Callable

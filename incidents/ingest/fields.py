@@ -13,6 +13,8 @@ from incidents.ingest.alerts import Malformed, Message, clean
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECONDS_FROM = 1e11  # Unix seconds reach this in the year 5138
 _DIGITS = re.compile(r"[0-9]{9,16}(\.[0-9]{1,9})?")  # no ISO 8601 time has this shape
+_OFFSET_TWICE = re.compile(r"([+-][0-9]{2}:[0-9]{2})Z$")  # as PagerDuty's own Python client ends it
+_LEAP_SECOND = re.compile(r"(T[0-9]{2}:[0-9]{2}):60")
 TIME = "a time with its offset, like 2026-03-01T12:00:00Z"
 MAX_DEPTH = 64
 MAX_FACT = 2000
@@ -56,6 +58,12 @@ def _is_too_deep(found: Any) -> bool:
 def _refuse_constant(name: str) -> NoReturn:
     msg = f"{name} is not JSON"
     raise ValueError(msg)
+
+
+def _as_python_reads(time: str) -> str:
+    """The same time without what RFC 3339 allows and Python refuses: "z", and a 61st second."""
+    offset_once = _OFFSET_TWICE.sub(r"\1", time.upper())
+    return _LEAP_SECOND.sub(r"\1:59", offset_once)
 
 
 def _shown(value: object) -> str:
@@ -161,7 +169,7 @@ class Field:
         if self.is_missing:
             return None
         try:
-            found = datetime.fromisoformat(self.text())
+            found = datetime.fromisoformat(_as_python_reads(self.text()))
         except ValueError:
             self.refuse(TIME)
         if found.tzinfo is None:

@@ -195,10 +195,16 @@ api:api-root                GET   404 404 404 404 404 404
 docs                        GET   302 302 302 302 302 302
 hook                        GET   405 405 405 405 405 405
 hook                        POST  401 401 401 401 401 401
+hook-unslashed              GET   405 405 405 405 405 405
+hook-unslashed              POST  401 401 401 401 401 401
 enqueue                     GET   405 405 405 405 405 405
 enqueue                     POST  400 400 400 400 400 400
 enqueue-change              GET   405 405 405 405 405 405
 enqueue-change              POST  400 400 400 400 400 400
+enqueue-slashed             GET   405 405 405 405 405 405
+enqueue-slashed             POST  400 400 400 400 400 400
+enqueue-change-slashed      GET   405 405 405 405 405 405
+enqueue-change-slashed      POST  400 400 400 400 400 400
 otlp-traces                 GET   405 405 405 405 405 405
 otlp-traces                 POST  404 404 404 404 404 404
 otlp-logs                   GET   405 405 405 405 405 405

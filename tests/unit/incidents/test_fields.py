@@ -33,6 +33,8 @@ def test_many_members_are_no_depth() -> None:
         "2026-03-01T12:00:00Z",
         "2026-03-01T12:00:00.000+0000",
         "2026-03-01T14:00:00+02:00",
+        "2026-03-01t12:00:00z",
+        "2026-03-01T12:00:00+00:00Z",
         1772366400,
         1772366400.0,
         1772366400000,
@@ -51,6 +53,12 @@ def test_one_moment_may_be_written_in_many_ways(told: object) -> None:
 def test_what_only_looks_like_a_moment_is_refused(told: object) -> None:
     with pytest.raises(Malformed, match="at: expected a t"):
         Field("at", told).moment_or_unix()
+
+
+def test_a_leap_second_belongs_to_its_minute() -> None:
+    assert Field("at", "2016-12-31T23:59:60Z").moment() == datetime(
+        2016, 12, 31, 23, 59, 59, tzinfo=UTC
+    )
 
 
 def test_seconds_are_no_moment_where_only_a_date_is_one() -> None:

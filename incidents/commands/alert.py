@@ -1,7 +1,8 @@
 """What an alert does to the record: begins or ends an episode, and moves its incident along.
 
-Called inside the transaction of its delivery, which holds the workspace's row: one delivery of a
-workspace at a time, so what is read here stays true until it is written.
+Called inside a transaction that holds the workspace's turn: one delivery of a workspace at a time,
+so what is read here stays true until it is written. What an alert does that nobody has heard of is
+written by its turn, with others; all else is written at once, after what waited before it.
 """
 
 from dataclasses import replace
@@ -12,6 +13,7 @@ from airra.lib import clock
 from incidents.commands import episode, flapping, settling, timeline
 from incidents.commands import incident as incidents
 from incidents.commands.flapping import home_of
+from incidents.commands.turn import Turn
 from incidents.ingest import life
 from incidents.ingest.alerts import MAX_KEY, NewAlert
 from incidents.ingest.life import PRESENT, Step
@@ -22,37 +24,46 @@ Kind = TimelineEvent.Kind
 OURS = "airra:"  # keys of alerts that AIRRA raises about a sender; no sender can claim one
 
 
-def take(new: NewAlert, *, delivery: Delivery) -> Incident | None:
-    """Record one alert of a delivery. Returns the incident it touched, if any."""
-    if new.dedup_key.startswith(OURS):
-        new = replace(new, dedup_key=f"sender:{new.dedup_key}"[:MAX_KEY])
-    return tell(new, integration=delivery.integration, delivery=delivery)
+def of_sender(new: NewAlert) -> NewAlert:
+    """The alert under a key that a sender can claim."""
+    if not new.dedup_key.startswith(OURS):
+        return new
+    return replace(new, dedup_key=f"sender:{new.dedup_key}"[:MAX_KEY])
 
 
 def tell(
-    new: NewAlert, *, integration: Integration, delivery: Delivery | None = None
+    new: NewAlert, *, integration: Integration, turn: Turn, delivery: Delivery | None = None
 ) -> Incident | None:
-    """Record one alert of a sender, or of AIRRA about the sender itself."""
-    episodes = Alert.objects.filter(integration=integration, dedup_key=new.dedup_key)
-    found = episodes.filter(Q(starts_at=new.starts_at) | ~Q(status=AlertStatus.RESOLVED))
-    known = list(found.select_related("incident__merged_into", "service", "integration__workspace"))
+    """Record one alert of a sender, or of AIRRA about the sender itself.
+
+    Returns the incident it touched, if any.
+    """
+    known = [] if turn.is_unheard(integration.pk, new.dedup_key) else _known(new, integration, turn)
     is_over = any(a.starts_at == new.starts_at and a.status == AlertStatus.RESOLVED for a in known)
     present = next((a for a in known if a.status != AlertStatus.RESOLVED), None)
     step = life.step(new, _episode(present), is_over=is_over)
     if step is Step.OVER:
         return None
     if present is None:
-        return _without_one(new, step, integration, delivery)
+        return _without_one(new, step, integration, delivery, turn)
     match step:
         case Step.AFRESH:  # nobody told the end of the last one
             _end(present, new)
-            return episode.begin(new, integration=integration, delivery=delivery)
+            return episode.begin(new, integration=integration, delivery=delivery, turn=turn)
         case Step.END:
-            return _clear(present, new)
+            return _clear(present, new, turn)
         case Step.END_BEFORE:
-            return _ignore(new, present, integration, delivery)
+            return _ignore(new, present, integration, delivery, turn)
         case _:
-            return _again(present, new)
+            return _again(present, new, turn)
+
+
+def _known(new: NewAlert, integration: Integration, turn: Turn) -> list[Alert]:
+    """Its live episode, and the very one it tells of."""
+    turn.flush()
+    episodes = Alert.objects.filter(integration=integration, dedup_key=new.dedup_key)
+    found = episodes.filter(Q(starts_at=new.starts_at) | ~Q(status=AlertStatus.RESOLVED))
+    return list(found.select_related("incident__merged_into", "service", "integration__workspace"))
 
 
 def _episode(present: Alert | None) -> life.Episode | None:
@@ -68,27 +79,28 @@ def _episode(present: Alert | None) -> life.Episode | None:
 
 
 def _without_one(
-    new: NewAlert, step: Step, integration: Integration, delivery: Delivery | None
+    new: NewAlert, step: Step, integration: Integration, delivery: Delivery | None, turn: Turn
 ) -> Incident | None:
     if step is Step.END_ALONE:
         mine = Alert.objects.filter(integration=integration, dedup_key=new.dedup_key)
         if not new.is_start_told and mine.exists():
             return None  # an end that says of no episode, told once more
-        episode.store(new, integration=integration, delivery=delivery, service=None)
+        episode.store(new, integration=integration, delivery=delivery, service=None, turn=turn)
         return None
-    incident = episode.begin(new, integration=integration, delivery=delivery)
+    incident = episode.begin(new, integration=integration, delivery=delivery, turn=turn)
     if incident is not None and new.status == AlertStatus.ACKNOWLEDGED:
+        turn.flush()
         _tell(incident, integration, _words(new.status, "", new.title), {})
     return incident
 
 
-def _again(present: Alert, new: NewAlert) -> Incident | None:
+def _again(present: Alert, new: NewAlert, turn: Turn) -> Incident | None:
     """The same trouble told once more: little happens, unless its state or severity moved."""
     was = AlertStatus(present.status)
     changed: dict[str, object] = {"status": new.status, "last_seen_at": clock.now()}
     says_severity = bool(new.severity_word) or new.is_severity_mapped
     if new.status in PRESENT and says_severity:
-        new, reason = episode.weigh(new, present.service)
+        new, reason = episode.weigh(new, present.service, turn)
         changed |= {
             "severity": new.severity,
             "severity_mapped": new.is_severity_mapped,
@@ -98,14 +110,14 @@ def _again(present: Alert, new: NewAlert) -> Incident | None:
     present.refresh_from_db(fields=["status", "severity", "severity_reason"])
     if present.incident_id is None:
         comes_back = new.status in PRESENT and was not in PRESENT
-        return episode.put(present, new) if comes_back else None
+        return episode.put(present, new, turn=turn) if comes_back else None
     home = home_of(present)
     if home is None or not home.is_live:
         return None
     if was != new.status:
         words = _words(new.status, was, present.title)
         _tell(home, present.integration, words, episode.payload_of(present))
-        settling.settle(home)
+        _settle(home, turn)
     if new.status not in PRESENT or not says_severity:
         return home
     reason = f"the alert “{new.title}”"
@@ -133,7 +145,7 @@ def _tell(incident: Incident, sender: Integration, text: str, payload: dict[str,
     timeline.record(incident, Kind.ALERT, text, actor=sender.name, payload=payload)
 
 
-def _clear(present: Alert, new: NewAlert) -> Incident | None:
+def _clear(present: Alert, new: NewAlert, turn: Turn) -> Incident | None:
     _end(present, new)
     home = home_of(present)
     if home is not None and home.is_live:
@@ -148,8 +160,13 @@ def _clear(present: Alert, new: NewAlert) -> Incident | None:
             )
         if flapping.look(present):
             flapping.tell(present)
-        settling.settle(home)
+        _settle(home, turn)
     return home
+
+
+def _settle(home: Incident, turn: Turn) -> None:
+    settling.settle(home)
+    turn.settled(home)
 
 
 def _end(present: Alert, new: NewAlert) -> None:
@@ -160,11 +177,16 @@ def _end(present: Alert, new: NewAlert) -> None:
 
 
 def _ignore(
-    new: NewAlert, present: Alert, integration: Integration, delivery: Delivery | None
+    new: NewAlert,
+    present: Alert,
+    integration: Integration,
+    delivery: Delivery | None,
+    turn: Turn,
 ) -> Incident | None:
     """An end from before the beginning: it belongs to an earlier episode, or a clock is wrong."""
     if new.starts_at != present.starts_at:
-        episode.store(new, integration=integration, delivery=delivery, service=present.service)
+        service = present.service
+        episode.store(new, integration=integration, delivery=delivery, service=service, turn=turn)
     home = home_of(present)
     if home is not None and home.is_live:
         text = (

@@ -18,7 +18,6 @@ from airra.lib.db import compare_and_set
 from airra.lib.jobs import Alone, Job, enqueue, enqueue_once
 from incidents.commands import alert as alerts
 from incidents.commands import audit, retention, sns, storing
-from incidents.commands.episode import take_turn
 from incidents.commands.proving import (
     CUT_FROM,
     PROVEN,
@@ -35,8 +34,9 @@ from incidents.commands.taking import (
     is_of_the_database,
     read_batch,
     refuse,
-    take,
+    take_all,
 )
+from incidents.commands.turn import take_turn
 from incidents.ingest.alerts import Batch, Malformed
 from incidents.ingest.trust.claims import Arrival, Trusted, Undecided, Untrusted, Verdict
 from incidents.models import Delivery, Integration
@@ -303,9 +303,7 @@ def _attempt(deliveries: list[Delivery]) -> None:
         row.attempts += 1
     try:
         with transaction.atomic():
-            take_turn(deliveries[0].integration.workspace)
-            for row in deliveries:
-                take(row)
+            take_all(deliveries, take_turn(deliveries[0].integration.workspace))
     except Exception as error:
         if is_of_the_database(error):
             tried.update(attempts=F("attempts") - 1)

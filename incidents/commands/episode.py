@@ -2,17 +2,15 @@
 
 from dataclasses import replace
 
-from django.db.models import F
-
 from airra.lib import clock
-from incidents.commands import flapping, timeline
+from incidents.commands import flapping
 from incidents.commands import incident as incidents
 from incidents.commands.placing import place
-from incidents.commands.service import ensure
+from incidents.commands.turn import Turn
 from incidents.ingest import weight
 from incidents.ingest.alerts import NewAlert
 from incidents.ingest.life import PRESENT
-from incidents.lifecycle import AlertStatus, Severity
+from incidents.lifecycle import SEVERITY_ORDER, AlertStatus, Severity
 from incidents.models import (
     Alert,
     Delivery,
@@ -21,21 +19,11 @@ from incidents.models import (
     Integration,
     Service,
     Silence,
-    TimelineEvent,
-    Workspace,
 )
-from incidents.queries import blast
-from incidents.queries.silences import covering, words_of
-
-Kind = TimelineEvent.Kind
+from incidents.queries.silences import words_of
 
 
-def take_turn(workspace: Workspace) -> None:
-    """One at a time in a workspace: the UPDATE holds its row until commit, on both databases."""
-    Workspace.objects.filter(pk=workspace.pk).update(name=F("name"))
-
-
-def weigh(new: NewAlert, service: Service | None) -> tuple[NewAlert, str]:
+def weigh(new: NewAlert, service: Service | None, turn: Turn) -> tuple[NewAlert, str]:
     """The alert with the severity that counts, and why. Asks nothing where nothing can change."""
     matters = service is not None and (
         not new.is_severity_mapped or service.tier == Service.Tier.CRITICAL
@@ -44,7 +32,7 @@ def weigh(new: NewAlert, service: Service | None) -> tuple[NewAlert, str]:
         new.severity,
         word=new.severity_word,
         is_mapped=new.is_severity_mapped,
-        standing=blast.standing(service) if matters and service is not None else None,
+        standing=turn.standing(service) if matters and service is not None else None,
     )
     return replace(new, severity=severity), reason
 
@@ -55,10 +43,21 @@ def store(
     integration: Integration,
     delivery: Delivery | None,
     service: Service | None,
+    turn: Turn,
+) -> None:
+    """Keep an episode that nobody works on."""
+    turn.keep(_made(new, integration, delivery, service))
+
+
+def _made(
+    new: NewAlert,
+    integration: Integration,
+    delivery: Delivery | None,
+    service: Service | None,
     reason: str = "",
 ) -> Alert:
     now = clock.now()
-    return Alert.objects.create(
+    return Alert(
         workspace=integration.workspace,
         integration=integration,
         delivery=delivery,
@@ -80,53 +79,67 @@ def store(
     )
 
 
-def begin(new: NewAlert, *, integration: Integration, delivery: Delivery | None) -> Incident | None:
+def begin(
+    new: NewAlert, *, integration: Integration, delivery: Delivery | None, turn: Turn
+) -> Incident | None:
     """A new episode. Returns the incident it was put into, if any."""
-    service = ensure(workspace=integration.workspace, name=new.service) if new.service else None
-    new, reason = weigh(new, service)
-    alert = store(new, integration=integration, delivery=delivery, service=service, reason=reason)
-    is_news = flapping.look(alert)
-    incident = put(alert, new) if new.status in PRESENT else None
+    service = turn.service(new.service) if new.service else None
+    new, reason = weigh(new, service, turn)
+    alert = _made(new, integration, delivery, service, reason)
+    is_news, is_unheard = False, turn.is_unheard(integration.pk, new.dedup_key)
+    if not is_unheard:  # else it cannot be flapping
+        turn.keep(alert)
+        is_news = flapping.look(alert)
+    incident = None
+    if new.status in PRESENT:
+        incident = put(alert, new, turn=turn)
+    elif is_unheard:
+        turn.keep(alert)
     if is_news:
+        turn.flush()
         flapping.tell(alert)
     return incident
 
 
-def put(alert: Alert, new: NewAlert, *, after: Silence | None = None) -> Incident | None:
+def put(
+    alert: Alert, new: NewAlert, *, turn: Turn, after: Silence | None = None
+) -> Incident | None:
     """Into an incident, or into the silence that covers it. `after`: one that has ended."""
     integration, service = alert.integration, alert.service
-    silence = covering(
-        workspace=integration.workspace, service=service, labels=words_of(alert, integration)
-    )
+    silence = turn.silence_over(service=service, labels=words_of(alert, integration))
     if silence is not None:
-        _keep_quiet(alert, silence)
+        _keep_quiet(alert, silence, turn)
         return None
-    placed = place(new, integration=integration, service=service)
+    placed = place(new, integration=integration, service=service, turn=turn)
     if after is not None:
         said = f"“{after.reason}” is over and it still fires: {placed.decision.reason}"
         placed.decision.reason = said[:300]
     alert.incident = placed.incident
-    alert.save(update_fields=["incident"])
-    placed.record(alert)
+    turn.keep(alert, "incident")
+    turn.joined(alert)
+    placed.record(alert, turn)
     if placed.incident is None:  # held until its rule has seen enough
         return None
-    return _tell(alert, new, placed.incident, placed.reason)
+    _tell(alert, new, placed.incident, placed.reason, turn)
+    return placed.incident
 
 
-def _tell(alert: Alert, new: NewAlert, incident: Incident, reason: str) -> Incident:
+def _tell(alert: Alert, new: NewAlert, incident: Incident, reason: str, turn: Turn) -> None:
     if not _is_one_more_turn(alert):
         weighed = "" if new.is_severity_mapped else f"; {alert.severity_reason}"
-        timeline.record(
+        turn.tell(
             incident,
-            Kind.ALERT,
             f"reported “{new.title}” ({reason}{weighed})",
             actor=alert.integration.name,
             at=min(new.starts_at, clock.now()),
             payload=payload_of(alert),
         )
-    return incidents.raise_severity(
-        incident=incident, to=new.severity, reason=f"the alert “{new.title}”"
-    )
+    if SEVERITY_ORDER[new.severity] < SEVERITY_ORDER[Severity(incident.severity)]:
+        turn.flush()
+        incident.refresh_from_db(fields=["severity"])
+        reason = f"the alert “{new.title}”"
+        incidents.raise_severity(incident=incident, to=new.severity, reason=reason)
+    turn.relies_on(incident, new.severity)
 
 
 def _is_one_more_turn(alert: Alert) -> bool:
@@ -144,15 +157,17 @@ def payload_of(alert: Alert) -> dict[str, str]:
     return found | ({"delivery": str(alert.delivery_id)} if alert.delivery_id else {})
 
 
-def _keep_quiet(alert: Alert, silence: Silence) -> None:
+def _keep_quiet(alert: Alert, silence: Silence, turn: Turn) -> None:
     alert.silenced_by = silence
-    alert.save(update_fields=["silenced_by"])
-    GroupingDecision.objects.create(
-        alert=alert,
-        means=GroupingDecision.Means.SILENCED,
-        reason=f"{silence.get_kind_display().lower()} “{silence.reason}”"[:280]
-        + f" until {silence.ends_at:%H:%M} UTC",
-        facts={"silence": str(silence.pk)},
+    turn.keep(alert, "silenced_by")
+    turn.decided(
+        GroupingDecision(
+            alert=alert,
+            means=GroupingDecision.Means.SILENCED,
+            reason=f"{silence.get_kind_display().lower()} “{silence.reason}”"[:280]
+            + f" until {silence.ends_at:%H:%M} UTC",
+            facts={"silence": str(silence.pk)},
+        )
     )
 
 

@@ -1,16 +1,12 @@
-"""Which incident an alert is put into, and the decision that says why.
-
-Called inside the transaction that holds the workspace's row (`incidents.commands.delivery`), so
-what is read here stays true until it is written.
-"""
+"""Which incident an alert is put into, and the decision that says why."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from weakref import WeakKeyDictionary
+from datetime import timedelta
 
 from airra.lib import clock
 from incidents.commands import incident as incidents
 from incidents.commands import timeline
+from incidents.commands.turn import Turn
 from incidents.ingest.alerts import NewAlert
 from incidents.ingest.grouping.decide import decide
 from incidents.ingest.grouping.rules import first_that_matches
@@ -18,10 +14,6 @@ from incidents.ingest.grouping.subjects import subject_of
 from incidents.ingest.grouping.types import Decision, Means, Subject
 from incidents.models import Alert, GroupingDecision, Incident, Integration, Service, TimelineEvent
 from incidents.queries import grouping
-
-# A delivery's alerts come one after another with the same integration: they share one look.
-_LOOK_LASTS = timedelta(seconds=5)
-_looks: WeakKeyDictionary[Integration, tuple[datetime, grouping.Known]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -38,15 +30,17 @@ class Placed:
     def reason(self) -> str:
         return self.decision.reason
 
-    def record(self, alert: Alert) -> None:
-        """Keep the decision, once the alert is stored."""
+    def record(self, alert: Alert, turn: Turn) -> None:
+        """Keep the decision, once the alert is kept."""
         self.decision.alert = alert
-        self.decision.save()
+        turn.decided(self.decision)
 
 
-def place(new: NewAlert, *, integration: Integration, service: Service | None) -> Placed:
+def place(
+    new: NewAlert, *, integration: Integration, service: Service | None, turn: Turn
+) -> Placed:
     """The incident to join, or a new one, or none yet; with the reason, as people read it."""
-    known = _look(integration)
+    known = turn.known()
     subject = subject_of(
         key=f"{integration.pk.hex}:{new.dedup_key}",
         title=new.title,
@@ -55,47 +49,40 @@ def place(new: NewAlert, *, integration: Integration, service: Service | None) -
         at=min(new.starts_at, clock.now()),
         known=known.names,
     )
-    decided = _decide(subject, new.dedup_key, integration, known)
+    decided = _decide(subject, new.dedup_key, integration, turn)
     if decided.means == Means.HELD:
         return Placed(None, _row(decided, None))
-    incident = _joined(decided) or _opened(new, decided, integration, service)
-    _release(decided, incident)
+    if decided.join is not None:
+        incident = turn.incident(decided.join)
+    else:
+        incident = _opened(new, decided, integration, service, turn)
+    _release(decided, incident, turn)
     return Placed(incident, _row(decided, incident))
 
 
-def _look(integration: Integration) -> grouping.Known:
-    now = clock.now()
-    found = _looks.get(integration)
-    if found is None or not timedelta() <= now - found[0] < _LOOK_LASTS:
-        found = _looks[integration] = (now, grouping.known_of(integration.workspace))
-    return found[1]
-
-
-def _decide(
-    subject: Subject, dedup_key: str, integration: Integration, known: grouping.Known
-) -> Decision:
-    homes = grouping.homes_of(dedup_key, integration.pk)
-    if homes:
-        return decide(subject, homes, known.scene, clock.now())
-    candidates = grouping.candidates_for(subject, integration.workspace, known)
-    rule = first_that_matches(subject, known.scene.rules)
-    scene = known.scene
+def _decide(subject: Subject, dedup_key: str, integration: Integration, turn: Turn) -> Decision:
+    scene = turn.known().scene
+    if not turn.is_unheard(integration.pk, dedup_key):
+        homes = grouping.homes_of(dedup_key, integration.pk)
+        if homes:
+            return decide(subject, homes, scene, clock.now())
+    candidates = turn.candidates(subject)
+    rule = first_that_matches(subject, scene.rules)
     if rule is not None and rule.threshold > 1:
+        turn.flush()
         since = subject.at - timedelta(minutes=rule.window_min)
         scene = replace(scene, held=grouping.held_by(rule, since))
     return decide(subject, candidates, scene, clock.now())
 
 
-def _joined(decided: Decision) -> Incident | None:
-    if decided.join is None:
-        return None
-    return Incident.objects.select_related("workspace", "service").get(pk=decided.join)
-
-
 def _opened(
-    new: NewAlert, decided: Decision, integration: Integration, service: Service | None
+    new: NewAlert,
+    decided: Decision,
+    integration: Integration,
+    service: Service | None,
+    turn: Turn,
 ) -> Incident:
-    incident, _ = incidents.open_or_join(
+    incident, is_new = incidents.open_or_join(
         workspace=integration.workspace,
         title=new.title,
         description=new.description,
@@ -107,14 +94,19 @@ def _opened(
         started_at=min(new.starts_at, clock.now()),
         actor=integration.name,
     )
+    turn.opened(incident, is_new=is_new)
     return incident
 
 
-def _release(decided: Decision, incident: Incident) -> None:
+def _release(decided: Decision, incident: Incident, turn: Turn) -> None:
     """What its rule held back joins, each with a decision and a line of its own."""
+    if not decided.release:
+        return
     waited = Alert.objects.filter(pk__in=decided.release, incident__isnull=True)
-    for alert in waited.order_by("starts_at", "id"):
+    for alert in waited.select_related("service").order_by("starts_at", "id"):
         Alert.objects.filter(pk=alert.pk).update(incident=incident)
+        alert.incident = incident
+        turn.joined(alert)
         reason = f"it waited for {incident.key}: {decided.reason}"
         row = _row(replace(decided, reason=reason), incident)
         row.alert = alert

@@ -12,6 +12,7 @@ from airra.lib import clock
 from airra.lib.db import Conflict, compare_and_set
 from airra.lib.jobs import Job, enqueue
 from incidents.commands import audit, episode
+from incidents.commands.turn import take_turn
 from incidents.ingest.life import PRESENT
 from incidents.ingest.matching import Matcher
 from incidents.models import Alert, Service, Silence, Workspace
@@ -118,10 +119,11 @@ def replay() -> None:
 @transaction.atomic
 def _take_in(pk: UUID, silence: Silence) -> None:
     """One alert, unless it has cleared or was taken in meanwhile."""
-    episode.take_turn(silence.workspace)
+    turn = take_turn(silence.workspace)
     waiting = Alert.objects.select_related("service", "integration__workspace").filter(
         pk=pk, incident__isnull=True, status__in=sorted(PRESENT), silenced_by=silence
     )
     alert = waiting.first()
     if alert is not None:
-        episode.put(alert, episode.as_told(alert), after=silence)
+        with turn:
+            episode.put(alert, episode.as_told(alert), turn=turn, after=silence)

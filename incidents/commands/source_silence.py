@@ -13,6 +13,7 @@ from django.db.models import F, Q
 from airra.lib import clock
 from incidents.commands import alert as alerts
 from incidents.commands import episode
+from incidents.commands.turn import take_turn
 from incidents.ingest.alerts import NewAlert
 from incidents.lifecycle import AlertStatus, Severity
 from incidents.models import Alert, Integration
@@ -39,7 +40,7 @@ def _due(integration: Integration) -> datetime:
 
 @transaction.atomic
 def _fell_silent(integration: Integration) -> None:
-    episode.take_turn(integration.workspace)
+    turn = take_turn(integration.workspace)
     now = clock.now()
     still = Integration.objects.filter(
         pk=integration.pk, silent_since=None, last_seen_at=integration.last_seen_at
@@ -63,12 +64,13 @@ def _fell_silent(integration: Integration) -> None:
         ),
         labels={"alertname": "SourceSilent", "integration": integration.name},
     )
-    alerts.tell(new, integration=integration)
+    with turn:
+        alerts.tell(new, integration=integration, turn=turn)
 
 
 @transaction.atomic
 def _ended(integration: Integration) -> None:
-    episode.take_turn(integration.workspace)
+    turn = take_turn(integration.workspace)
     still = Integration.objects.filter(pk=integration.pk, silent_since=integration.silent_since)
     if still.update(silent_since=None) != 1:
         return
@@ -77,4 +79,5 @@ def _ended(integration: Integration) -> None:
         heard = min(integration.last_seen_at or clock.now(), clock.now())
         ended = max(heard, alert.starts_at)
         over = replace(episode.as_told(alert), status=AlertStatus.RESOLVED, ends_at=ended)
-        alerts.tell(over, integration=integration)
+        with turn:
+            alerts.tell(over, integration=integration, turn=turn)

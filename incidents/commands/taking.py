@@ -1,18 +1,25 @@
-"""What one stored delivery does to the record: its alerts, its changes, what it asks to be done.
+"""What stored deliveries do to the record: their alerts, their changes, what they ask to be done.
 
-Called while the workspace's row is held, so one delivery of a workspace at a time.
+Called while the workspace's turn is held. Deliveries that come at once are taken together, with few
+statements for all of them. If anything stands in the way, none of that holds, and each is taken on
+its own: what is wrong with one is told on that one, and the others go on.
 """
+
+from collections import defaultdict
+from contextlib import suppress
 
 import structlog
 from django.db import DatabaseError, transaction
 from django.db.utils import InterfaceError, OperationalError
 
 from airra.lib import clock, metrics
-from airra.lib.db import Conflict, compare_and_set
+from airra.lib.db import Conflict
 from airra.lib.jobs import Job, enqueue
 from incidents.commands import alert as alerts
-from incidents.commands import audit, change, timeline
+from incidents.commands import audit, timeline
+from incidents.commands import change as changes
 from incidents.commands.storing import message_of
+from incidents.commands.turn import Turn
 from incidents.ingest.alerts import Batch, Malformed
 from incidents.ingest.reading import read
 from incidents.models import Delivery, Incident, TimelineEvent
@@ -21,19 +28,52 @@ log = structlog.get_logger(__name__)
 
 State = Delivery.State
 MAX_ATTEMPTS = 5
+_Read = tuple[Delivery, Batch]
 
 
-def take(delivery: Delivery) -> None:
-    """Turn a delivery into alerts and changes, or say on it why not; other deliveries go on.
+def take_all(deliveries: list[Delivery], turn: Turn) -> None:
+    """Turn deliveries into alerts and changes, in this order, or say on each why not."""
+    read = _readable(deliveries) if len(deliveries) > 1 else []
+    unread = deliveries
+    if read and _together(read, turn):
+        done = {delivery.pk for delivery, _ in read}
+        unread = [delivery for delivery in deliveries if delivery.pk not in done]
+    for delivery in unread:
+        _take(delivery, turn)
 
-    What is wrong with the database itself is raised, for it says nothing about the delivery.
-    """
+
+def _readable(deliveries: list[Delivery]) -> list[_Read]:
+    found = []
+    for delivery in deliveries:
+        with suppress(Exception):  # it is read again on its own, and told there
+            found.append((delivery, read_batch(delivery)))
+    return found
+
+
+def _together(read: list[_Read], turn: Turn) -> bool:
+    """Whether that went well; if not, nothing has happened."""
     try:
         with transaction.atomic():
-            _take(delivery)
+            _do(read, turn)
+    except Exception as error:
+        turn.forget()
+        if is_of_the_database(error):
+            raise
+        log.warning("taken_one_by_one", deliveries=len(read), error=str(error), exc_info=True)
+        return False
+    return True
+
+
+def _take(delivery: Delivery, turn: Turn) -> None:
+    """What is wrong with the database itself is raised, for it says nothing about the delivery."""
+    try:
+        with transaction.atomic():
+            _do([(delivery, read_batch(delivery))], turn)
     except Malformed as wrong:  # its mapping was changed after it was stored
+        turn.forget()
         refuse(delivery, wrong)
     except Exception as error:
+        turn.forget()
         if is_of_the_database(error):
             raise
         if isinstance(error, Conflict) and not _is_waiting(delivery):
@@ -48,26 +88,47 @@ def read_batch(delivery: Delivery) -> Batch:
     return read(integration.kind, message_of(delivery), mapping=integration.mapping)
 
 
-def _take(delivery: Delivery) -> None:
-    batch = read_batch(delivery)
-    compare_and_set(
-        delivery,
-        "state",
-        expect=State.STORED,
-        to=State.PROCESSED,
-        processed_at=clock.now(),
-        alerts_read=len(batch.alerts),
-        changes_read=len(batch.changes),
-        note=batch.note[:200],
-        error="",
-        error_field="",
+def _do(read: list[_Read], turn: Turn) -> None:
+    _mark(read)
+    told = [[alerts.of_sender(new) for new in batch.alerts] for _, batch in read]
+    turn.hear(
+        (delivery.integration_id, new)
+        for (delivery, _), its in zip(read, told, strict=True)
+        for new in its
     )
-    touched = [alerts.take(alert, delivery=delivery) for alert in batch.alerts]
-    for new in batch.changes:
-        change.store(new, delivery=delivery)
-    _tell_left_out(batch, touched, delivery)
-    if batch.handshake is not None:
-        enqueue(Job.CONFIRM_SUBSCRIPTION, delivery_id=str(delivery.pk))
+    for (delivery, batch), its in zip(read, told, strict=True):
+        sender = delivery.integration
+        touched = [
+            alerts.tell(new, integration=sender, delivery=delivery, turn=turn) for new in its
+        ]
+        for change in batch.changes:
+            changes.store(change, delivery=delivery)
+        _tell_left_out(batch, touched, delivery, turn)
+        if batch.handshake is not None:
+            enqueue(Job.CONFIRM_SUBSCRIPTION, delivery_id=str(delivery.pk))
+    turn.flush()
+
+
+def _mark(read: list[_Read]) -> None:
+    """Whoever changes them from STORED has won: one UPDATE for all that hold as much."""
+    alike: dict[tuple[int, int, str], list[Delivery]] = defaultdict(list)
+    for delivery, batch in read:
+        alike[len(batch.alerts), len(batch.changes), batch.note[:200]].append(delivery)
+    for (alerts_read, changes_read, note), deliveries in alike.items():
+        waiting = Delivery.objects.filter(
+            pk__in=[delivery.pk for delivery in deliveries], state=State.STORED
+        )
+        changed = waiting.update(
+            state=State.PROCESSED,
+            processed_at=clock.now(),
+            alerts_read=alerts_read,
+            changes_read=changes_read,
+            note=note,
+            error="",
+            error_field="",
+        )
+        if changed != len(deliveries):
+            raise Conflict(deliveries[0], "state", State.STORED)
 
 
 def refuse(delivery: Delivery, wrong: Malformed) -> None:
@@ -106,9 +167,12 @@ def is_of_the_database(error: Exception) -> bool:
     return isinstance(error, DatabaseError) and audit.is_unwritable(error)
 
 
-def _tell_left_out(batch: Batch, touched: list[Incident | None], delivery: Delivery) -> None:
+def _tell_left_out(
+    batch: Batch, touched: list[Incident | None], delivery: Delivery, turn: Turn
+) -> None:
     incident = next((found for found in touched if found is not None), None)
     if batch.left_out and incident is not None:
+        turn.flush()
         timeline.record(
             incident,
             TimelineEvent.Kind.PROBLEM,

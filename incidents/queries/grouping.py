@@ -1,21 +1,19 @@
-"""What grouping looks at: the scene of a workspace, and the incidents an alert might belong to.
+"""What grouping looks at: the scene of a workspace, and where an alert has been before.
 
-The scene is read once a delivery; the rest is four queries an alert, however much is open.
+The incidents that it might belong to are on the board (`incidents.queries.board`).
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, F, Max, Min, OuterRef, Q
+from django.db.models import F, Max, Q
 from django.db.models.functions import Coalesce
 
 from airra.lib import clock
 from incidents.ingest.grouping.decide import Scene
-from incidents.ingest.grouping.rules import first_that_matches, key_of
 from incidents.ingest.grouping.subjects import as_member, known_names, subject_of
 from incidents.ingest.grouping.topology import Topology
 from incidents.ingest.grouping.types import Candidate, Held, Member, Params, Rule, Subject, Taught
@@ -34,7 +32,6 @@ Means = GroupingDecision.Means
 PARAMS = Params()
 TAUGHT_FOR = timedelta(days=180)
 MAX_TAUGHT = 300
-MAX_MEMBERS = 600
 MAX_SERVICES = 5000
 MAX_HELD = 500
 
@@ -144,53 +141,15 @@ def homes_of(dedup_key: str, integration: UUID) -> list[Candidate]:
     found = {row["home"]: row for row in rows}
     live = Incident.objects.open().filter(pk__in=found)
     return [
-        _candidate(each, had_it=found[each.pk]["last"], chosen=found[each.pk]["chosen"])
+        candidate_of(each, had_it=found[each.pk]["last"], chosen=found[each.pk]["chosen"])
         for each in live.select_related("service")
     ]
 
 
-def candidates_for(subject: Subject, workspace: Workspace, known: Known) -> list[Candidate]:
-    """The live incidents that are near enough in time, with their alerts near in topology.
-
-    Beyond the window nothing is alike, so older incidents come only for their grouping key.
-    """
-    window = timedelta(minutes=PARAMS.window_min)
-    since, until = subject.at - window, subject.at + window
-    counted = Alert.objects.filter(
-        Q(incident=OuterRef("pk")) | Q(incident__merged_into=OuterRef("pk"))
-    )
-    stems = [f"service:{subject.service}", *_rule_stems(subject, known)]
-    named = Q()
-    for stem in stems:
-        named |= Q(grouping_key__startswith=stem)
-    is_recent = Q(started_at__range=(since, until)) | Exists(counted)
-    live = (
-        Incident.objects.open()
-        .filter(named | is_recent, workspace=workspace)
-        .select_related("service")
-    )
-    incidents = list(live)
-    members = _members(subject, incidents, known, since, until)
-    onsets = _onsets(incidents)
-    return [
-        _candidate(each, members=members.get(each.pk, []), onsets=onsets.get(each.pk, {}))
-        for each in incidents
-    ]
-
-
-def _rule_stems(subject: Subject, known: Known) -> list[str]:
-    rule = first_that_matches(subject, known.scene.rules)
-    return [key_of(subject, rule)] if rule else []
-
-
-def _candidate(
-    incident: Incident,
-    *,
-    members: Iterable[Member] = (),
-    onsets: Mapping[str, datetime] | None = None,
-    had_it: datetime | None = None,
-    chosen: datetime | None = None,
+def candidate_of(
+    incident: Incident, *, had_it: datetime | None = None, chosen: datetime | None = None
 ) -> Candidate:
+    """An incident as grouping sees it, without the alerts that it has."""
     service = incident.service.name if incident.service else ""
     itself = () if incident.source == Incident.Source.ALERT else (_itself(incident, service),)
     return Candidate(
@@ -199,8 +158,7 @@ def _candidate(
         grouping_key=incident.grouping_key,
         service=service,
         opened_at=incident.opened_at,
-        members=(*members, *itself),
-        onsets=dict(onsets or {}),
+        members=itself,
         had_it=had_it,
         chosen=chosen,
     )
@@ -218,63 +176,6 @@ def _itself(incident: Incident, service: str) -> Member:
             known={},
         )
     )
-
-
-def _members(
-    subject: Subject,
-    incidents: list[Incident],
-    known: Known,
-    since: datetime,
-    until: datetime,
-) -> dict[UUID, list[Member]]:
-    """Their newest alerts within the window that could be tied to this one; one query."""
-    alerts = Alert.objects.filter(
-        Q(incident__in=incidents) | Q(incident__merged_into__in=incidents),
-        starts_at__range=(since, until),
-    )
-    if subject.home:
-        near = known.scene.topology.near(subject.home) | subject.places | _taught_of(subject, known)
-        alerts = alerts.filter(Q(service__name__in=near) | Q(service__isnull=True))
-    # Columns, not rows: to build 600 alerts with their incidents was half of a decision's time.
-    rows = alerts.annotate(home=HOME).order_by("-starts_at")
-    columns = rows.values_list("home", "title", "service__name", "labels", "starts_at")
-    found: dict[UUID, list[Member]] = defaultdict(list)
-    for home, title, service, labels, at in columns[:MAX_MEMBERS]:
-        found[home].append(_member(title, service or "", labels, at, known.names))
-    return found
-
-
-def _member(
-    title: str, service: str, labels: Mapping[str, str], at: datetime, names: Mapping[str, str]
-) -> Member:
-    at = min(at, clock.now())
-    return as_member(
-        subject_of(key="", title=title, service=service, labels=labels, at=at, known=names)
-    )
-
-
-def _taught_of(subject: Subject, known: Known) -> set[str]:
-    """The services of those kinds of alert that people have spoken of together with this one."""
-    kinds = {kind for t in known.scene.taught if subject.kind in t.kinds for kind in t.kinds}
-    named = {name for kind in kinds for name in kind.rpartition(" @ ")[2].split(", ")}
-    return {known.names[name] for name in named if name in known.names}
-
-
-def _onsets(incidents: list[Incident]) -> dict[UUID, dict[str, datetime]]:
-    """When each incident first had trouble at each of its services; one query."""
-    rows = (
-        Alert.objects.filter(
-            Q(incident__in=incidents) | Q(incident__merged_into__in=incidents),
-            service__isnull=False,
-        )
-        .annotate(home=HOME)
-        .values_list("home", "service__name")
-        .annotate(first=Min("starts_at"))
-    )
-    found: dict[UUID, dict[str, datetime]] = defaultdict(dict)
-    for home, service, first in rows:
-        found[home][service] = first
-    return found
 
 
 def held_by(rule: Rule, since: datetime) -> list[Held]:

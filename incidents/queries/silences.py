@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Count
 from django.shortcuts import get_object_or_404
 
 from airra.lib import clock
@@ -17,15 +17,21 @@ SHOWN = 100
 _LOOKED_AT = 2000  # live alerts that a form is tried on
 
 
+def not_over(workspace: Workspace) -> list[Silence]:
+    """Those that keep alerts quiet, now or later, the longest first."""
+    found = Silence.objects.filter(workspace=workspace, ends_at__gt=clock.now())
+    return list(found.order_by("-ends_at"))
+
+
 def covering(
-    *, workspace: Workspace, service: Service | None, labels: Mapping[str, str]
+    silences: Iterable[Silence], *, service: Service | None, labels: Mapping[str, str]
 ) -> Silence | None:
-    """The silence that now keeps such an alert quiet; of several, the one that lasts longest."""
+    """The first of these that now keeps such an alert quiet."""
     now = clock.now()
-    active = Silence.objects.filter(workspace=workspace, starts_at__lte=now, ends_at__gt=now)
-    of_service = Q(service__isnull=True) | Q(service=service) if service else Q(service=None)
-    for silence in active.filter(of_service).order_by("-ends_at"):
-        if _holds(silence, labels):
+    places = {None, service.pk if service else None}
+    for silence in silences:
+        is_active = silence.starts_at <= now < silence.ends_at and silence.service_id in places
+        if is_active and _holds(silence, labels):
             return silence
     return None
 

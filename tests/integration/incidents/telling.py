@@ -8,6 +8,7 @@ from django.db import transaction
 
 from airra.lib import clock
 from incidents.commands import alert as alerts
+from incidents.commands.turn import take_turn
 from incidents.ingest.alerts import NewAlert
 from incidents.lifecycle import AlertStatus, Severity
 from incidents.models import Alert, Incident, Integration
@@ -39,8 +40,9 @@ class Told:
             "service": self.service,
             "labels": self.labels,
         }
-        with transaction.atomic():
-            found = alerts.tell(NewAlert(**fields | changed), integration=self.integration)
+        new = NewAlert(**fields | changed)
+        with transaction.atomic(), take_turn(self.integration.workspace) as turn:
+            found = alerts.tell(new, integration=self.integration, turn=turn)
         if status == AlertStatus.RESOLVED:
             self.began = None
         return found

@@ -5,6 +5,7 @@ from django.db import transaction
 
 from airra.lib import clock
 from incidents.commands import alert as alerts
+from incidents.commands.turn import take_turn
 from incidents.ingest.reading import read
 from incidents.lifecycle import AlertStatus, Severity, State
 from incidents.models import Alert, Incident, Integration, Workspace
@@ -24,8 +25,8 @@ class Teller:
     def tell(self, *deliveries: Sent, minutes: float = 1) -> None:
         for sent in deliveries:
             for new in read(self.kind, sent.message(clock.now()), mapping={}).alerts:
-                with transaction.atomic():
-                    alerts.tell(new, integration=self.integration)
+                with transaction.atomic(), take_turn(self.integration.workspace) as turn:
+                    alerts.tell(new, integration=self.integration, turn=turn)
             self._hands.advance(minutes=minutes)
 
     @property

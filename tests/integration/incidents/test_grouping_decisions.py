@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from airra.lib import clock
 from incidents.commands.placing import place
+from incidents.commands.turn import Turn
 from incidents.ingest.alerts import NewAlert
 from incidents.ingest.grouping.types import Means
 from incidents.lifecycle import AlertStatus, Severity
@@ -140,7 +141,7 @@ def test_the_queries_of_a_decision_do_not_grow_with_what_is_open(
             ends_at=None, service="checkout",
         )  # fmt: skip
         with CaptureQueriesContext(connection) as seen:
-            place(new, integration=sender, service=make.service("checkout"))
+            place(new, integration=sender, service=make.service("checkout"), turn=Turn(workspace))
         return len(seen.captured_queries)
 
     first = make.incident(about=make.service("payments"), age_s=30)

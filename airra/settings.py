@@ -42,8 +42,11 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "airra.lib.middleware.RequestIdMiddleware",
     "airra.lib.middleware.ContentSecurityPolicyMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+    "airra.lib.middleware.ReceiverMiddleware",
+    # From here on only what people ask for.
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
@@ -51,8 +54,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "airra.pages.unwritten.UnwrittenMiddleware",
-    "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
+RECEIVERS: tuple[str, ...] = ("/hooks/", "/v2/")  # where senders deliver
 
 ROOT_URLCONF = "airra.urls"
 WSGI_APPLICATION = "airra.wsgi.application"

@@ -106,11 +106,12 @@ def enqueue_once(name: Job, **ids: str) -> None:
 
     def send() -> None:
         key = _key_of(name, ids)
-        if time.monotonic() - _seen_held.get(key, -1.0) < _RELIED_ON_S and not _is_eager():
+        if time.monotonic() - _seen_held.get(key, -1.0) < _RELIED_ON_S:
             return
         if _is_first(key):
             enqueue(name, **ids)
-        _seen_held[key] = time.monotonic()
+        if not _is_eager():
+            _seen_held[key] = time.monotonic()
 
     transaction.on_commit(send)
 

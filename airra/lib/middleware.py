@@ -1,10 +1,12 @@
-"""What every request passes: an id with its origin for the logs, and the content policy."""
+"""What requests pass: an id with its origin for the logs, the content policy, a senders' way."""
 
 import re
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.urls import Resolver404, resolve
 from structlog.contextvars import bound_contextvars
 
 from airra.lib.ids import uuid7
@@ -49,3 +51,27 @@ class ContentSecurityPolicyMiddleware:
         response = self.get_response(request)
         response.headers.setdefault("Content-Security-Policy", POLICY)
         return response
+
+
+class ReceiverMiddleware:
+    """Hands deliveries straight to their view: a sender has no session, no form and no page.
+
+    What stands behind it in `MIDDLEWARE` is for people. Only a view that says itself that it asks
+    for no login is reached this way.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not request.path_info.startswith(settings.RECEIVERS):
+            return self.get_response(request)
+        try:
+            found = resolve(request.path_info)
+        except Resolver404:
+            return self.get_response(request)
+        if getattr(found.func, "login_required", True):
+            return self.get_response(request)
+        request.resolver_match = found
+        answer: HttpResponseBase = found.func(request, *found.args, **found.kwargs)
+        return answer

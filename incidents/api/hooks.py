@@ -9,7 +9,7 @@ from functools import wraps
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_not_required
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
@@ -18,6 +18,7 @@ from incidents.api import limits
 from incidents.api.bodies import Refused, body_of
 from incidents.api.senders import envelope_of, integration_at
 from incidents.commands import delivery as commands
+from incidents.commands.taking import is_of_the_database
 from incidents.ingest.alerts import Malformed
 from incidents.ingest.trust.claims import Untrusted
 from incidents.ingest.trust.judge import WITHOUT_TOKEN
@@ -33,13 +34,15 @@ _MAX_ORIGIN = 253
 
 
 def stored_or_503(view: View) -> View:
-    """A database that is away is no fault of the sender's: it is asked to come back."""
+    """A database that is away, or takes no row, is no fault of the sender's: it may come back."""
 
     @wraps(view)
     def answered(request: HttpRequest, **named: object) -> HttpResponse:
         try:
             return view(request, **named)
-        except (OperationalError, InterfaceError):
+        except (DatabaseError, InterfaceError) as error:
+            if not is_of_the_database(error):
+                raise
             answer = problem(503, "the delivery could not be stored: send it again")
             answer["Retry-After"] = str(_RETRY_S)
             return answer

@@ -18,6 +18,7 @@ from incidents.ingest.severity import severity_of
 from incidents.lifecycle import AlertStatus, Severity
 
 MAX_URL = 500
+_SORTED = json.JSONEncoder(sort_keys=True)  # `json.dumps` would make one each time
 _AHEAD = timedelta(days=1)  # clocks differ by less; a later time is a mistake or a placeholder
 
 
@@ -94,7 +95,7 @@ def _key(key: str) -> str:
 
 def digest(*parts: object) -> str:
     """One short name for all of these together, which no other parts have."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(_SORTED.encode(parts).encode()).hexdigest()
 
 
 def first(texts: Iterable[str]) -> str:

@@ -4,6 +4,7 @@ import hashlib
 from functools import cache
 from typing import Any
 
+from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
@@ -120,6 +121,7 @@ def message_of(delivery: Delivery) -> Message:
         headers=delivery.headers,
         content_type=delivery.content_type,
         channel=delivery.channel,
+        most_alerts=settings.MAX_ALERTS_PER_DELIVERY,
     )
 
 

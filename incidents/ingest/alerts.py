@@ -10,6 +10,7 @@ MAX_TITLE = 200
 MAX_KEY = 200
 MAX_SERVICE = 120
 MAX_DESCRIPTION = 10_000
+MAX_ALERTS = 5000  # in one delivery, where AIRRA_MAX_ALERTS_PER_DELIVERY does not say otherwise
 
 
 def clean(text: str) -> str:
@@ -35,7 +36,7 @@ class Message:
     """A delivery as a format reads it: the body, and those headers that its sender gave meaning.
 
     `headers` have lower-case names; `channel` tells apart the addresses of one sender that take
-    different things, such as "change".
+    different things, such as "change". `most_alerts` bounds what is read from it; 0 does not.
     """
 
     body: bytes
@@ -43,6 +44,7 @@ class Message:
     content_type: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     channel: str = ""
+    most_alerts: int = MAX_ALERTS
 
 
 @dataclass(frozen=True)

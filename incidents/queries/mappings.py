@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
+
 from incidents.ingest.alerts import Malformed, Message, NewAlert
 from incidents.ingest.reading import read
 from incidents.models import Delivery, Integration
@@ -66,6 +68,7 @@ def _try(kind: str, delivery: Delivery, mapping: Mapping[str, Any]) -> Tried:
         content_type=delivery.content_type,
         headers=delivery.headers,
         channel=delivery.channel,
+        most_alerts=settings.MAX_ALERTS_PER_DELIVERY,
     )
     body = body_of(delivery, shown=SHOWN_LETTERS)
     try:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from incidents.ingest.alerts import Batch, Message, NewAlert
 from incidents.ingest.fields import TIME, Field, document
-from incidents.ingest.formats.draft import Draft, digest, first
+from incidents.ingest.formats.draft import Draft, bounded, digest, first
 from incidents.lifecycle import AlertStatus
 
 VERSION = "4"
@@ -21,7 +21,7 @@ def parse(message: Message) -> Batch:
     body = document(message)
     if body["version"].value != VERSION:
         body["version"].refuse(f'"{VERSION}", the version of the Alertmanager webhook')
-    alerts = body["alerts"].items()
+    alerts = bounded(body["alerts"], message)
     if not alerts:
         body["alerts"].refuse("at least one alert")
     return Batch(
@@ -33,12 +33,12 @@ def parse(message: Message) -> Batch:
 def identity(message: Message) -> str:
     """Group, alerts and where each stands: Alertmanager tells the same again by and by."""
     body = document(message)
-    return states_told(body, body["groupKey"].text(), body["truncatedAlerts"].count())
+    return states_told(message, body, body["groupKey"].text(), body["truncatedAlerts"].count())
 
 
-def states_told(body: Field, *group: object) -> str:
+def states_told(message: Message, body: Field, *group: object) -> str:
     """The identity of a batch by its alerts' states; empty when one does not say which it is."""
-    given = [alert.members() for alert in body["alerts"].items()]
+    given = [alert.members() for alert in bounded(body["alerts"], message)]
     told = [[one.get(name) or "" for name in _TOLD] for one in given]
     if not all(isinstance(word, str) for words in told for word in words):
         return ""

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from incidents.ingest.alerts import Batch, Malformed, Message, NewAlert
 from incidents.ingest.fields import Field, decode, document
-from incidents.ingest.formats.draft import Draft, digest
+from incidents.ingest.formats.draft import Draft, bounded, digest
 from incidents.ingest.mapping import RESOLVE_STATES, Plan, checked, state_of
 from incidents.ingest.severity import severity_of, severity_of_number
 from incidents.lifecycle import AlertStatus, Severity
@@ -56,7 +56,7 @@ def _events(message: Message) -> list[Field]:
     media_type = message.content_type.partition(";")[0].strip().lower()
     if media_type == _BATCH:
         batch = document(message)
-        events = Field("the batch", batch.value).items()
+        events = bounded(Field("the batch", batch.value), message)
     elif media_type != _STRUCTURED and "ce-id" in message.headers:
         events = [Field("", _binary(message, media_type))]
     else:

@@ -11,9 +11,12 @@ from incidents.ingest.alerts import (
     MAX_KEY,
     MAX_SERVICE,
     MAX_TITLE,
+    Malformed,
+    Message,
     NewAlert,
     NewChange,
 )
+from incidents.ingest.fields import Field
 from incidents.ingest.severity import severity_of
 from incidents.lifecycle import AlertStatus, Severity
 
@@ -63,6 +66,21 @@ class Draft:
             url=link(self.url),
             is_start_told=starts_at is not None,
         )
+
+
+_TOO_MANY = "group them finer at the sender, or raise AIRRA_MAX_ALERTS_PER_DELIVERY and replay it"
+
+
+def bounded(listed: Field, message: Message) -> list[Field]:
+    """The alerts of a list. Raises `Malformed` when there are more than one delivery may hold.
+
+    A delivery is read in one transaction that holds up the others of its workspace.
+    """
+    alerts = listed.items()
+    if 0 < message.most_alerts < len(alerts):
+        most = f"at most {message.most_alerts} alerts in one delivery ({_TOO_MANY})"
+        raise Malformed(listed.path, most, str(len(alerts)))
+    return alerts
 
 
 def _sane(at: datetime | None, received_at: datetime) -> datetime | None:

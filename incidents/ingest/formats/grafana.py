@@ -11,7 +11,7 @@ would ever end it.
 from incidents.ingest.alerts import Batch, Message, NewAlert
 from incidents.ingest.fields import TIME, Field, document
 from incidents.ingest.formats.alertmanager import SERVICE_LABELS, states_told, status_of
-from incidents.ingest.formats.draft import Draft, digest, first
+from incidents.ingest.formats.draft import Draft, bounded, digest, first
 from incidents.lifecycle import AlertStatus
 
 VERSION = "1"
@@ -34,7 +34,7 @@ def parse(message: Message) -> Batch:
         return Batch((_legacy(body, message),))
     if body["version"].value != VERSION:
         body["version"].refuse(f'"{VERSION}", the version of the webhook of Grafana alerting')
-    alerts = body["alerts"].items()
+    alerts = bounded(body["alerts"], message)
     if not alerts:
         body["alerts"].refuse("at least one alert")
     alerts = [alert for alert in alerts if alert["labels"].value != _TEST]
@@ -52,7 +52,7 @@ def identity(message: Message) -> str:
     if not body["evalMatches"].is_missing:
         return ""  # it holds no time: the same body again may be another episode
     group = (body["groupKey"].text(), body["orgId"].word(), body["truncatedAlerts"].count())
-    return states_told(body, *group)
+    return states_told(message, body, *group)
 
 
 def _alert(alert: Field, organisation: str, message: Message) -> NewAlert:

@@ -19,7 +19,7 @@ from incidents.commands import proving, retention
 from incidents.commands.integration import BadSetting, change, set_signing_key
 from incidents.models import Alert, Delivery, Incident, Workspace
 from incidents.signals import incident_opened
-from tests.fakes.payloads import alertmanager, own
+from tests.fakes.payloads import alertmanager, cloudevents, grafana, own
 from tests.fakes.payloads.sent import NOW, Sent
 from tests.integration.incidents.doors import Door, door
 
@@ -184,6 +184,42 @@ def test_a_body_that_is_too_deep_is_refused_and_kept(scripts: Door, depth: int) 
     deep = b'{"title": ' + b"[" * depth + b"]" * depth + b"}"
     assert scripts.post(Sent(deep)).status_code in {400, 422}
     assert scripts.states() == [State.REFUSED]
+
+
+def three(kind: str) -> Sent:
+    """Three alerts at once."""
+    if kind == "cloudevents":
+        events = [cloudevents.event(id=str(number), subject=str(number)) for number in range(3)]
+        return Sent(events, content_type=cloudevents.BATCH)
+    vendor = {"alertmanager": alertmanager, "grafana": grafana}[kind]
+    return Sent(vendor.body(*(vendor.alert(fingerprint=str(number)) for number in range(3))))
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"), [("alertmanager", 202), ("grafana", 202), ("cloudevents", 422)]
+)
+def test_a_delivery_of_too_many_alerts_is_kept_refused_and_read_once_more_are_allowed(
+    kind: str, status: int, at: Callable[[str], Door], settings: Settings, responder: User
+) -> None:
+    sender = at(kind)
+    settings.MAX_ALERTS_PER_DELIVERY = 2
+    assert sender.post(three(kind)).status_code == status
+    (kept,) = sender.deliveries()
+    assert (kept.state, Alert.objects.count()) == (State.REFUSED, 0)
+    assert "at most 2 alerts in one delivery (group them finer" in kept.error
+    assert "AIRRA_MAX_ALERTS_PER_DELIVERY" in kept.error
+    assert kept.error.endswith("got 3")
+    settings.MAX_ALERTS_PER_DELIVERY = 3
+    with sender.run_jobs(execute=True):
+        commands.replay(delivery=kept, by=responder)
+    assert (sender.states(), Alert.objects.count()) == ([State.PROCESSED], 3)
+
+
+def test_without_a_bound_all_are_read(at: Callable[[str], Door], settings: Settings) -> None:
+    settings.MAX_ALERTS_PER_DELIVERY = 0
+    sender = at("alertmanager")
+    assert sender.post(three("alertmanager")).status_code == 202
+    assert Alert.objects.count() == 3
 
 
 def test_events_v2_takes_half_a_mebibyte(at: Callable[[str], Door]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from incidents.ingest.alerts import MAX_KEY, MAX_TITLE, Malformed, Message, NewAlert
+from incidents.ingest.alerts import MAX_ALERTS, MAX_KEY, MAX_TITLE, Malformed, Message, NewAlert
 from incidents.ingest.formats import alertmanager
 from incidents.lifecycle import AlertStatus, Severity
 
@@ -192,3 +192,11 @@ def test_a_wrong_field_is_named_by_its_path(document: object, field: str) -> Non
 def test_the_refusal_says_what_came_instead() -> None:
     assert "got nothing" in str(refused(body(alert(startsAt=...))))
     assert "got 'yesterday'" in str(refused(body(alert(startsAt="yesterday"))))
+
+
+def test_as_many_alerts_as_one_delivery_may_hold() -> None:
+    one = alert()
+    most = told(body(*[one] * MAX_ALERTS))
+    assert len(alertmanager.parse(most).alerts) == MAX_ALERTS == 5000
+    with pytest.raises(Malformed, match=r"^alerts: expected at most 5000 alerts .* got 5001$"):
+        alertmanager.parse(told(body(*[one] * (MAX_ALERTS + 1))))

@@ -1,18 +1,18 @@
 """`python -m benchmarks.ingest`: how many alerts a second are taken; none is lost or doubled.
 
-Beside two references in the same run: a bare Django view that inserts the row (same process, table
-and middleware, in turn A B A B), and the real Alertmanager posting to a receiver that does nothing.
+Beside two references in the same run: a bare Django view that inserts the row (`ingest_urls`), in
+turn with ours, and the real Alertmanager posting to a receiver that does nothing.
 Then the same with web, worker and PostgreSQL killed with -9 in the middle of a burst, while the
 sender tries again as Alertmanager does. A table, then one line of JSON.
 """
 
 import argparse
 import json
-import statistics
 import tempfile
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import httpx2
 
 from benchmarks.ingest_load import Outcome, send
 from benchmarks.ingest_rig import Rig, plain_receiver
+from benchmarks.ingest_turns import in_turn, verdict
 from tools.stack import free_port, wait_for
 
 GOAL_RATIO, GOAL_P99_MS = 0.8, 200.0
@@ -30,60 +31,32 @@ _TOOK_MS = f"SELECT 1000 * extract(epoch FROM max(received_at) - min(received_at
 _EMPTY = "WITH gone AS (DELETE FROM incidents_delivery RETURNING 1) SELECT count(*) FROM gone"
 
 
-def in_turn(rig: Rig, *, rounds: int, for_s: float) -> dict[str, Any]:
-    """Both views in turn, each as fast as it goes, without a worker beside them.
-
-    CPU time of the web process is told too: on a machine that is shared it is the steadier figure.
-    """
-    rates: dict[str, list[float]] = {"bare": [], "ours": []}
-    cpu_ms: dict[str, list[float]] = {"bare": [], "ours": []}
-    for number in range(rounds):
-        for name, path in (("bare", rig.bare), ("ours", rig.hook)):
-            before_s = rig.web_cpu_s()
-            outcome = _run(rig, path, f"{name}-{number}", for_s=for_s)
-            rates[name].append(outcome.rate)
-            cpu_ms[name].append((rig.web_cpu_s() - before_s) * 1000 / len(outcome.waits))
-    median = statistics.median
-    ratios = [ours / bare for ours, bare in zip(rates["ours"], rates["bare"], strict=True)]
-    return {
-        "bare_per_s": round(median(rates["bare"]), 1),
-        "ours_per_s": round(median(rates["ours"]), 1),
-        "ratio": round(median(ratios), 3),
-        "ratios": [round(ratio, 3) for ratio in ratios],
-        "bare_cpu_ms": round(median(cpu_ms["bare"]), 2),
-        "ours_cpu_ms": round(median(cpu_ms["ours"]), 2),
-        "cpu_ratio": round(median(cpu_ms["bare"]) / median(cpu_ms["ours"]), 3),
-    }
-
-
-def half_load(rig: Rig, peak_per_s: float, *, for_s: float) -> dict[str, Any]:
+def sustained(rig: Rig, peak_per_s: float, *, for_s: float) -> dict[str, Any]:
     """How long an answer takes at half of what could be answered, worker and all."""
     deliveries = int(peak_per_s / 2 * for_s)
-    outcome = _run(rig, rig.hook, "half", deliveries=deliveries, per_s=peak_per_s / 2)
-    drained_s = rig.drained(within_s=900)
-    lost, doubled = rig.lost_and_doubled("half", deliveries)
-    return {
-        "per_s": round(outcome.rate, 1),
-        "p50_ms": round(outcome.quantile_ms(0.5), 1),
-        "p99_ms": round(outcome.quantile_ms(0.99), 1),
-        "drained_after_s": round(drained_s, 1),
-        "lost": lost,
-        "doubled": doubled,
-    }
+    outcome, told = _with_worker(rig, "sustained", deliveries, per_s=peak_per_s / 2)
+    return {"per_s": round(outcome.rate, 1), **told}
 
 
 def burst(rig: Rig, alerts: int) -> dict[str, Any]:
     """As many as come at once: how fast they are answered, and when the last is an alert."""
+    outcome, told = _with_worker(rig, "burst", alerts)
+    return {"answered_per_s": round(outcome.rate, 1), **told}
+
+
+def _with_worker(
+    rig: Rig, name: str, alerts: int, *, per_s: float = 0
+) -> tuple[Outcome, dict[str, Any]]:
     begun = time.monotonic()
-    outcome = _run(rig, rig.hook, "burst", deliveries=alerts)
-    rig.drained(within_s=900)
+    outcome = _run(rig, rig.hook, name, deliveries=alerts, per_s=per_s)
+    drained_s = rig.drained(within_s=900)
     whole_s = time.monotonic() - begun
-    lost, doubled = rig.lost_and_doubled("burst", alerts)
-    return {
+    lost, doubled = rig.lost_and_doubled(name, alerts)
+    return outcome, {
         "alerts": alerts,
-        "answered_per_s": round(outcome.rate, 1),
+        "p50_ms": round(outcome.quantile_ms(0.5), 1),
         "p99_ms": round(outcome.quantile_ms(0.99), 1),
-        "all_alerts_after_s": round(whole_s, 1),
+        "drained_after_s": round(drained_s, 1),
         "alerts_per_s": round(alerts / whole_s, 1),
         "lost": lost,
         "doubled": doubled,
@@ -211,20 +184,28 @@ def _run(rig: Rig, path: str, name: str, **load: Any) -> Outcome:
 
 
 def show(found: dict[str, Any]) -> None:
-    turn, half = found["in_turn"], found["half_load"]
-    met = "met" if turn["ratio"] >= GOAL_RATIO else "missed"
-    print(f"bare insert {turn['bare_per_s']}/s, AIRRA {turn['ours_per_s']}/s:")
-    print(f"  {turn['ratio']:.0%} of it (goal {GOAL_RATIO:.0%}: {met})")
-    cpu = f"CPU {turn['bare_cpu_ms']} and {turn['ours_cpu_ms']} ms an answer"
-    print(f"  {cpu}: {turn['cpu_ratio']:.0%}")
-    met = "met" if half["p99_ms"] < GOAL_P99_MS else "missed"
-    print(f"at half the peak, {half['per_s']}/s: p50 {half['p50_ms']} ms, p99 {half['p99_ms']} ms")
-    print(f"  (goal {GOAL_P99_MS:.0f} ms: {met})")
+    turn = found["in_turn"]
+    print(f"{turn['pairs']} pairs of turns, A B B A; {turn['elsewhere']:.0%} of the CPU elsewhere")
+    print(f"{'view':<14} {'answers/s':>10} {'CPU ms':>8} {'p50 ms':>8} {'p99 ms':>8}")
+    for name, what in (("bare", "bare insert"), ("ours", "AIRRA")):
+        row = turn[name]
+        times = f"{row['cpu_ms']:>8.2f} {row['p50_ms']:>8} {row['p99_ms']:>8}"
+        print(f"{what:<14} {row['per_s']:>10} {times}")
+    for name, what in (("ratio", "rate"), ("cpu_ratio", "CPU")):
+        row = turn[name]
+        span = f"19 times in 20 {row['low']:.1%} to {row['high']:.1%}"
+        ends = f"single pairs {row['least']:.0%} to {row['greatest']:.0%}"
+        print(f"{what + ' of bare':<14} {row['median']:>10.1%}  {span}; {ends}")
+    told = verdict(turn["ratio"], GOAL_RATIO)
+    print(f"goal: at least {GOAL_RATIO:.0%} of the bare insert's rate: {told}")
+    met = "met" if found["sustained"]["p99_ms"] < GOAL_P99_MS else "missed"
+    print(f"goal: p99 of an answer at half the peak under {GOAL_P99_MS:.0f} ms: {met}")
     print(f"{'run':<16} {'alerts':>7} {'lost':>5} {'doubled':>8}  ")
-    for name in ("burst", "alertmanager"):
+    for name in ("sustained", "burst", "alertmanager"):
         row = found[name]
         rest = {k: v for k, v in row.items() if k not in {"alerts", "lost", "doubled"}}
-        print(f"{name:<16} {row['alerts']:>7} {row['lost']:>5} {row['doubled']:>8}  {rest}")
+        shown = ", ".join(f"{key} {value}" for key, value in rest.items())
+        print(f"{name:<16} {row['alerts']:>7} {row['lost']:>5} {row['doubled']:>8}  {shown}")
     for row in found["kills"]:
         told = f"{row['sent_again']} sent again, drained after {row['drained_after_s']} s"
         counts = f"{row['alerts']:>7} {row['lost']:>5} {row['doubled']:>8}"
@@ -233,8 +214,9 @@ def show(found: dict[str, Any]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--pairs", type=int, default=40, help="turns of each view")
+    parser.add_argument("--seconds", type=float, default=1, help="of one turn")
+    parser.add_argument("--sustained", type=float, default=20, help="seconds at half the peak")
     parser.add_argument("--burst", type=int, default=1000)
     parser.add_argument("--redis", default="redis://127.0.0.1:6379/14")
     given = parser.parse_args()
@@ -244,14 +226,14 @@ def main() -> None:
             rig.start_web()
             for path in (rig.bare, rig.hook):
                 _run(rig, path, "warm", for_s=3)
-            found: dict[str, Any] = {
-                "in_turn": in_turn(rig, rounds=given.rounds, for_s=given.seconds)
-            }
+            turns = partial(_run, rig, for_s=given.seconds)
+            found: dict[str, Any] = {"in_turn": in_turn(rig, turns, pairs=given.pairs)}
             rig.count(_EMPTY)
             rig.stack.start_worker()
             rig.stack.start_beat()
+            peak_per_s = found["in_turn"]["ours"]["per_s"]
             found["burst"] = burst(rig, given.burst)
-            found["half_load"] = half_load(rig, found["in_turn"]["ours_per_s"], for_s=given.seconds)
+            found["sustained"] = sustained(rig, peak_per_s, for_s=given.sustained)
             found["alertmanager"] = alertmanager(rig, given.burst // 2)
             found["kills"] = kills(rig, given.burst)
         finally:

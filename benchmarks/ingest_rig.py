@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -59,13 +59,20 @@ class Cluster:
 
     def kill(self) -> None:
         """The postmaster with every child at once, as a machine that loses power."""
-        pid = int((self._directory / "postmaster.pid").read_text().splitlines()[0])
+        pid = self._pid()
         listed = subprocess.run(
             ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=True
         )
         for found in (pid, *map(int, listed.stdout.split())):
             os.kill(found, signal.SIGKILL)
         (self._directory / "postmaster.pid").unlink()
+
+    def cpu_s(self) -> float:
+        """CPU time that it has had, with the backends that still run."""
+        return _cpu_s(self._pid())
+
+    def _pid(self) -> int:
+        return int((self._directory / "postmaster.pid").read_text().splitlines()[0])
 
     def stop(self) -> None:
         self._run("pg_ctl", "-D", str(self._directory), "-m", "immediate", "stop", check=False)
@@ -74,6 +81,17 @@ class Cluster:
         as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
         command = [*as_user, str(self._binaries / program), *arguments]
         subprocess.run(command, check=check, stdout=subprocess.DEVNULL, cwd=self._directory)
+
+
+def _cpu_s(pid: int) -> float:
+    """CPU time of a process and its children."""
+    root = psutil.Process(pid)
+    spent = 0.0
+    for found in (root, *root.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):  # a backend that has just ended
+            times = found.cpu_times()
+            spent += times.user + times.system
+    return spent
 
 
 class Rig:
@@ -126,9 +144,7 @@ class Rig:
 
     def web_cpu_s(self) -> float:
         """CPU time that the web process and its children have had."""
-        of_web = psutil.Process(self.stack.processes["web"].pid)
-        times = [found.cpu_times() for found in (of_web, *of_web.children(recursive=True))]
-        return float(sum(time.user + time.system for time in times))
+        return _cpu_s(self.stack.processes["web"].pid)
 
     def count(self, sql: str, *values: object) -> int:
         with psycopg.connect(self.cluster.url) as connection:

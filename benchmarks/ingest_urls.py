@@ -1,7 +1,9 @@
 """The alternative of `benchmarks.ingest`: a Django view that inserts the row and answers.
 
-It asks nobody who sent it, judges nothing and wakes nobody: the least that storing can cost with
-the same middleware, table and database.
+It asks nobody who sent it, judges nothing and wakes nobody: the least that storing costs with the
+ORM. Same process, server, short way through the middleware, pool, table and body as ours; one
+statement that commits by itself, as ours. It has it easier in the row: no mark of a token and no
+address in it, and an identity that grows, so that the index is written at its end.
 """
 
 from uuid import UUID

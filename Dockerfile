@@ -26,4 +26,4 @@ EXPOSE 8000
 
 # One process with threads, so that its counters are whole; scale by adding containers.
 CMD ["python", "-m", "gunicorn", "airra.wsgi:application", "--bind=0.0.0.0:8000", "--workers=1", \
-     "--threads=8", "--timeout=120", "--keep-alive=75", "--worker-tmp-dir=/dev/shm", "--no-control-socket"]
+     "--worker-class=airra.server.Worker", "--threads=8", "--timeout=120", "--keep-alive=75", "--worker-tmp-dir=/dev/shm", "--no-control-socket"]

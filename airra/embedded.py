@@ -11,7 +11,7 @@ from airra import env
 
 bind = f"{env.text('AIRRA_HOST', '127.0.0.1')}:{env.integer('AIRRA_PORT', 8000)}"
 wsgi_app = "airra.wsgi:application"
-worker_class = "gthread"
+worker_class = "airra.server.Worker"
 workers = 1
 threads = 8
 timeout = 120

@@ -164,8 +164,8 @@ class Stack:
 
     def start_web(self) -> None:
         bind = f"127.0.0.1:{self.port}"
-        gunicorn = ("-m", "gunicorn", "airra.wsgi", "--threads", "4", "--keep-alive", "75")
-        bound = ("--bind", bind, "--no-control-socket")
+        gunicorn = ("-m", "gunicorn", "airra.wsgi", "--worker-class", "airra.server.Worker")
+        bound = ("--threads", "4", "--keep-alive", "75", "--bind", bind, "--no-control-socket")
         self.start("web", sys.executable, *gunicorn, *bound, role="web")
 
     def start_beat(self) -> None:

@@ -22,6 +22,7 @@ from tests.live.databases import own_database
 from tools.stack import ROOT, Stack, answers, free_port, wait_for
 
 KEY = "of the sender's own making"  # what signs, for those who sign
+READ_WITHIN_S = 4
 DATABASES = ("sqlite", "postgresql")
 _SET_UP = f"""
 import json
@@ -145,7 +146,11 @@ def running(database: str, var: Path) -> Iterator[Airra]:
     """AIRRA in one process, as `manage.py serve` starts it, on SQLite or PostgreSQL."""
     place = own_database() if database == "postgresql" else nullcontext("")
     with place as url, Stack(var=var, database_url=url) as stack:
-        stack.settings = {"AIRRA_SWEEP_INTERVAL_S": "2", "AIRRA_SCAN_INTERVAL_S": "60"}
+        stack.settings = {
+            "AIRRA_SWEEP_INTERVAL_S": "2",
+            "AIRRA_SCAN_INTERVAL_S": "60",
+            "AIRRA_READ_WITHIN_S": str(READ_WITHIN_S),
+        }
         stack.prepare()
         made = _receivers(stack)
         stack.start("airra", sys.executable, "manage.py", "serve")

@@ -2,6 +2,9 @@
 
 import gzip
 import json
+import socket
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 from uuid import uuid4
 
@@ -9,7 +12,7 @@ import httpx2
 import pytest
 
 from tests.live.rawhttp import BODY, chunks, request, say, say_after_leave
-from tests.live.receiving import Airra, Receiver
+from tests.live.receiving import READ_WITHIN_S, Airra, Receiver
 
 pytestmark = pytest.mark.live
 MIB = 1024 * 1024
@@ -207,6 +210,34 @@ def test_odd_headers_are_stored_on_either_database(
 ) -> None:
     title = f"odd headers {uuid4()}"
     assert say(airra.host, request(generic, titled(title), *headers)).status == 202
+    generic.wait_for_alert(title)
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        pytest.param(lambda to: request(to)[:40], id="a head"),
+        pytest.param(lambda to: request(to, length=100), id="a body"),
+        pytest.param(lambda to: request(to, b"5\r\nab", CHUNKED, length=None), id="a chunk"),
+    ],
+)
+def test_those_who_never_finish_do_not_keep_others_out(
+    airra: Airra, generic: Receiver, begun: Callable[[Receiver], bytes]
+) -> None:
+    """More of them than the server has threads, and each has yet to prove who it is."""
+    with ExitStack() as stack:
+        for _ in range(12):
+            slow = stack.enter_context(socket.create_connection(airra.host))
+            slow.sendall(begun(generic))
+        title = f"heard all the same {uuid4()}"
+        answer = httpx2.post(
+            generic.url,
+            content=titled(title),
+            headers=generic.bearer,
+            trust_env=False,
+            timeout=READ_WITHIN_S * 5,
+        )
+    assert answer.status_code == 202
     generic.wait_for_alert(title)
 
 

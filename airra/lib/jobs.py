@@ -106,12 +106,13 @@ def enqueue_once(name: Job, **ids: str) -> None:
 
     def send() -> None:
         key = _key_of(name, ids)
-        if time.monotonic() - _seen_held.get(key, -1.0) < _RELIED_ON_S:
+        now = time.monotonic()
+        if now - _seen_held.get(key, -1.0) < _RELIED_ON_S:
             return
+        if not _is_eager():
+            _seen_held[key] = now  # before it asks, so that not every thread of a burst does
         if _is_first(key):
             enqueue(name, **ids)
-        if not _is_eager():
-            _seen_held[key] = time.monotonic()
 
     transaction.on_commit(send)
 

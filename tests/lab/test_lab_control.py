@@ -11,6 +11,7 @@ from lab.control.errors import Unauthorised
 from lab.control.signature import sign, verify
 from tests.lab.lab_harness import RunningLab, poll
 
+pytestmark = pytest.mark.xdist_group("shop")
 RESTART = {"action": "restart", "service": "payments", "params": {}}
 FLAG_ON = {
     "action": "set_flag",

@@ -12,6 +12,7 @@ from lab.faults import CATALOGUE
 from lab.signs import SIGNS
 from tests.lab.lab_harness import RunningLab, poll, running_lab
 
+pytestmark = pytest.mark.xdist_group("shop")
 ERRORS = 'sum(rate(http_requests_total{service="inventory",code="502"}[6s]))'
 
 

@@ -9,6 +9,7 @@ import pytest
 from lab.loki.logql import ParseError, parse
 from tests.lab.lab_harness import RunningLab, poll
 
+pytestmark = pytest.mark.xdist_group("shop")
 SERVICES = ["bank", "checkout", "database", "gateway", "inventory", "payments", "search"]
 
 

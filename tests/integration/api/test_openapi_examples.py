@@ -1,13 +1,14 @@
 """The OpenAPI document holds: whatever a client makes of it, no answer is a 5xx."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import schemathesis
 from django.contrib.auth.models import User
-from django.db import transaction
-from hypothesis import HealthCheck, given, settings
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections, transaction
+from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
 
 from airra.api import api
@@ -16,12 +17,11 @@ from tests.factories import remediation as story
 
 pytestmark = [
     pytest.mark.django_db,
-    pytest.mark.slow,
     # Of the library: what it imports, and how it makes up strategies.
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 
-EXAMPLES = 8
+EXAMPLES = 8  # of each operation, well-formed and ill-formed: the same ones every time
 SCHEMA = schemathesis.openapi.from_dict(api.get_openapi_schema())
 SCHEMA.app = application
 SCHEMA.config.update(base_url="http://localhost")
@@ -31,8 +31,19 @@ unhurried = settings(
     derandomize=True,
     database=None,
     deadline=None,
+    phases=[Phase.generate],  # the first that fails says enough, and shrinking takes minutes
     suppress_health_check=list(HealthCheck),
 )
+
+
+@pytest.fixture(autouse=True)
+def kept_connection(db: None) -> Iterator[None]:
+    """As Django's own test client: the end of a request does not close what the test is in."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])

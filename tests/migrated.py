@@ -96,10 +96,11 @@ def postgres_template(server: str) -> str:
     """The name of a migrated database on this server, for CREATE DATABASE … TEMPLATE."""
     name = f"airra_migrated_{_key()}"
     part = f"{name}_part"
-    with _alone(), psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        if not connection.execute(
-            "SELECT 1 FROM pg_database WHERE datname = %s", (name,)
-        ).fetchone():
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        # Others may use this server from other directories; the lock ends with the connection.
+        connection.execute("SELECT pg_advisory_lock(hashtext('airra_migrated'))")
+        there = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
+        if not there.fetchone():
             new, made = sql.Identifier(part), sql.Identifier(name)
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(new))
             connection.execute(sql.SQL("CREATE DATABASE {}").format(new))

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, expect
 
 from remediation.decision.limits import Limits
 from remediation.decision.rules import COLUMNS, FLOOR
+from tests import migrated
 from tests.e2e.conftest import LOOKS, SHOTS, Visitor
 from tests.e2e.lookup import first, key_in
 from tests.e2e.test_pages import problems_of
@@ -32,7 +33,7 @@ def gate(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator
     """AIRRA's web process alone, on a database of questions in every state."""
     with Stack(var=Path(tmp_path_factory.mktemp("gate"))) as running:
         running.settings = {"DJANGO_SETTINGS_MODULE": "airra.settings"}
-        running.manage("migrate", "--verbosity=0")
+        migrated.copy_to(running.var)
         running.manage("collectstatic", "--noinput", "--verbosity=0")
         fill = "from tests.e2e.seed_approvals import fill; fill()"
         running.manage("shell", "--no-imports", "-c", fill)

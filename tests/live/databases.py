@@ -8,15 +8,19 @@ from uuid import uuid4
 import psycopg
 from psycopg import sql
 
+from tests import migrated
+
 POSTGRES = os.environ.get("AIRRA_TEST_POSTGRES", "")  # noqa: TID251 - where the script found it
 
 
 @contextmanager
 def own_database() -> Iterator[str]:
-    """The address of a new, empty database, dropped afterwards."""
+    """The address of a new, migrated database, dropped afterwards."""
     name = f"airra_live_{uuid4().hex[:10]}"
     with psycopg.connect(f"{POSTGRES}/postgres", autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        like = sql.Identifier(migrated.postgres_template(POSTGRES))
+        copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), like)
+        connection.execute(copy)
         try:
             yield f"{POSTGRES}/{name}"
         finally:

@@ -1,7 +1,6 @@
 """The commands on PostgreSQL keep every promise, and the machine that says so can see defects."""
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.live.databases import own_database
 from tests.live.execution_machine import Machine
-from tests.live.executor_rig import ROOT, Defect, Rig, environment
+from tests.live.executor_rig import Defect, Rig
 
 pytestmark = pytest.mark.live
 
@@ -82,12 +81,6 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Pa
     """A migrated database of its own, and a place for files."""
     var = tmp_path_factory.mktemp("var")
     with own_database() as url:
-        subprocess.run(
-            [sys.executable, "manage.py", "migrate", "--verbosity=0"],
-            cwd=ROOT,
-            env=environment(url, var),
-            check=True,
-        )
         yield url, var
 
 

@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SOURCES := airra incidents analysis remediation lab tests benchmarks tools manage.py
 export AIRRA_VAR_DIR ?= $(CURDIR)/var
-TEST_ENV := env -u PYTHONDONTWRITEBYTECODE
+FLOW := tests/e2e/test_incident_flow.py
+E2E = $(BIN)/python -m pytest -q -m "e2e$(if $(LOOKS),, and not slow)"
 
-.PHONY: demo run test test-servers check fix e2e machine faults outcomes model-check fuzz bench bench-ingest bench-storm lock vendor setup clean
+.PHONY: demo run test test-servers check types lint fix e2e e2e-flow e2e-pages machine faults outcomes model-check fuzz bench bench-ingest bench-storm lock vendor setup clean
 
 setup: $(READY)
 
@@ -30,13 +31,17 @@ test-servers: $(READY)  ## the same suite on PostgreSQL + Redis, and what needs 
 	tools/test-servers.sh $(HALF)
 
 check: $(READY)  ## what CI and pre-commit run
+	$(MAKE) --no-print-directory --jobs 2 --output-sync types lint
+
+types: $(READY)
+	$(BIN)/mypy $(SOURCES)
+
+lint: $(READY)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
-	$(BIN)/mypy $(SOURCES)
 	$(BIN)/lint-imports
 	$(BIN)/djlint --quiet --check --lint templates
-	AIRRA_SECRET_KEY=check $(BIN)/python manage.py makemigrations --check --dry-run
-	AIRRA_SECRET_KEY=check $(BIN)/python manage.py check
+	AIRRA_SECRET_KEY=check $(BIN)/python manage.py makemigrations --check --dry-run  # and what `check` checks
 
 fix: $(READY)
 	$(BIN)/ruff check --fix $(SOURCES)
@@ -48,7 +53,15 @@ machine: $(READY)  ## two workers on PostgreSQL, killed around the effect, under
 
 e2e: $(READY)  ## browser journeys in the system's Chromium; LOOKS=all for every theme at every size
 	tools/chromium.sh
-	$(BIN)/python -m pytest -q -m "e2e$(if $(LOOKS),, and not slow)" -n 2 --dist loadfile --no-loadscope-reorder tests/e2e/test_incident_flow.py tests/e2e  # the longest, which waits, first
+	$(E2E) -n 2 --dist loadfile --no-loadscope-reorder $(FLOW) tests/e2e  # the longest, which waits, first
+
+e2e-flow: $(READY)  ## the journey that waits for a shop to fall ill and be well again
+	tools/chromium.sh
+	$(E2E) $(FLOW)
+
+e2e-pages: $(READY)  ## all the others
+	tools/chromium.sh
+	$(E2E) -n 2 --dist loadfile --ignore=$(FLOW) tests/e2e
 
 faults: $(READY)  ## the table of docs/faults.md: every fault of the lab, from injection to verified fix
 	$(BIN)/python -m tools.faults

@@ -1,7 +1,7 @@
 """Jobs of incidents: ids in, one command called, safe to run twice."""
 
 from airra.lib.jobs import Job, job
-from incidents.commands import audit_keeping, delivery, silence, source_silence
+from incidents.commands import audit_keeping, delivery, rule_trial, silence, source_silence
 
 
 @job(Job.PROCESS_DELIVERY)
@@ -23,8 +23,14 @@ def confirm_subscription(*, delivery_id: str) -> None:
 def sweep() -> None:
     delivery.sweep()
     silence.replay()
+    rule_trial.sweep()
     source_silence.sweep()
     audit_keeping.tend()
+
+
+@job(Job.TRY_RULE, queue="slow")
+def try_rule(*, trial_id: str) -> None:
+    rule_trial.run(trial_id=trial_id)
 
 
 @job(Job.VERIFY_AUDIT, queue="slow")

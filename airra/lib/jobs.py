@@ -32,6 +32,7 @@ class Job(StrEnum):
     PROCESS_DELIVERY = "incidents.process_delivery"
     DRAIN_DELIVERIES = "incidents.drain_deliveries"
     CONFIRM_SUBSCRIPTION = "incidents.confirm_subscription"
+    TRY_RULE = "incidents.try_rule"
     VERIFY_AUDIT = "incidents.verify_audit"
     SCAN = "analysis.scan"
     WATCH = "analysis.watch"

@@ -12,7 +12,7 @@ from incidents.models.audit import (
 )
 from incidents.models.change import ChangeEvent
 from incidents.models.delivery import Delivery
-from incidents.models.grouping import GroupingDecision, GroupingRule
+from incidents.models.grouping import GroupingDecision, GroupingRule, RuleTrial
 from incidents.models.incident import Incident, TimelineEvent
 from incidents.models.integration import Integration, IntegrationSecret
 from incidents.models.service import DependencySighting, Service, ServiceDependency
@@ -39,6 +39,7 @@ __all__ = [
     "Integration",
     "IntegrationSecret",
     "Membership",
+    "RuleTrial",
     "SavedView",
     "Service",
     "ServiceDependency",

@@ -51,6 +51,60 @@ class GroupingRule(models.Model):
         return self.name
 
 
+class RuleTrial(models.Model):
+    """A grouping rule, as somebody would have it, tried on stored alerts by a worker.
+
+    `draft` has the fields of the rule. `done` of `total` happenings are replayed: those of the
+    rules as they are, then those with the draft.
+    """
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    LIVE = (State.QUEUED, State.RUNNING)
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="rule_trials")
+    rule = models.ForeignKey(GroupingRule, models.SET_NULL, null=True, related_name="trials")
+    draft = models.JSONField()
+    days = models.PositiveSmallIntegerField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
+    total = models.PositiveIntegerField(default=0)
+    done = models.PositiveIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True)
+    cancel_requested_at = models.DateTimeField(null=True)
+    result = models.JSONField(null=True)
+    error = models.CharField(max_length=300, blank=True)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    started_at = models.DateTimeField(null=True, help_text="When replaying began.")
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [models.Index(fields=["workspace", "-created_at"])]
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(state="done") | Q(result__isnull=False, finished_at__isnull=False),
+                name="rule_trial_that_is_done_has_a_result",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Trial of {self.draft.get('name', 'a rule')}"
+
+    @property
+    def is_live(self) -> bool:
+        return self.state in self.LIVE
+
+
 class GroupingDecision(models.Model):
     """One alert was put into one incident, by this means and for this reason.
 

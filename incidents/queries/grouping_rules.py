@@ -1,23 +1,25 @@
 """Grouping rules as people see them, and what one would have done to stored alerts."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
 from django.shortcuts import get_object_or_404
 
 from airra.lib import clock
-from incidents.ingest.grouping.compare import Comparison, compare
+from incidents.ingest.grouping.compare import Comparison, Moved, compare
 from incidents.ingest.grouping.decide import Scene
 from incidents.ingest.grouping.replay import Happening, Replay
 from incidents.ingest.grouping.types import Means, Rule
 from incidents.ingest.matching import BadMatcher, Matcher, matchers
-from incidents.models import Alert, GroupingRule, Workspace
+from incidents.models import Alert, GroupingRule, RuleTrial, Workspace
 from incidents.queries import grouping
 from incidents.queries.access import AnyUser, workspaces_of
 
-MAX_ALERTS = 2000
+MAX_ALERTS = 20_000
+SHOWN_TRIALS = 10
 DAYS = (1, 7, 30)
 
 
@@ -30,14 +32,51 @@ class RuleRow:
 
 
 @dataclass(frozen=True)
+class History:
+    """What a trial replays, twice: with the rules `as_they_are`, and with the draft among them.
+
+    `since` is where it begins: later than asked for when there were too many alerts.
+    """
+
+    as_they_are: Replay
+    with_draft: Replay
+    happenings: list[Happening]
+    since: datetime
+    is_cut: bool
+
+    def compared(self) -> dict[str, Any]:
+        """The result, as it is stored, once both are replayed."""
+        found = compare(self.as_they_are, self.with_draft, self.happenings)
+        return {
+            "comparison": asdict(found),
+            "alerts": sum(one.is_firing for one in self.happenings),
+            "since": self.since.isoformat(),
+            "is_cut": self.is_cut,
+        }
+
+
+@dataclass(frozen=True)
 class Backtest:
-    """`since` is where the replay begins: later than asked for when there were too many alerts."""
+    """The result of a trial, read again."""
 
     comparison: Comparison
     alerts: int
-    days: int
     since: datetime
     is_cut: bool
+
+    @classmethod
+    def of(cls, trial: RuleTrial) -> "Backtest | None":
+        if trial.result is None:
+            return None
+        found = trial.result
+        told = found["comparison"]
+        examples = tuple(Moved(**one) for one in told["examples"])
+        return cls(
+            Comparison(**told | {"examples": examples}),
+            found["alerts"],
+            datetime.fromisoformat(found["since"]),
+            found["is_cut"],
+        )
 
     @property
     def fewer(self) -> int:
@@ -82,21 +121,38 @@ def _matchers(rule: GroupingRule) -> tuple[Matcher, ...]:
         return ()
 
 
-def backtest(workspace: Workspace, draft: Rule, *, days: int) -> Backtest:
-    """The stored alerts, grouped with the rules as they are and with the draft; nothing is written.
+def history(workspace: Workspace, draft: Rule, *, days: int) -> History:
+    """The stored alerts, to be grouped with the rules as they are and with the draft.
 
     The draft takes the place of the rule with its id, if there is one. What people taught counts
-    in both.
+    in both. Nothing is written.
     """
     known = grouping.known_of(workspace)
     others = [rule for rule in known.scene.rules if rule.id != draft.id]
     happenings, since, is_cut = _happenings(workspace, known, days)
-    as_it_is = Replay(known.scene).run(happenings)
     drafted = Scene(known.scene.topology, [*others, draft], known.scene.taught, (), grouping.PARAMS)
-    as_drafted = Replay(drafted).run(happenings)
-    firing = sum(one.is_firing for one in happenings)
-    compared = compare(as_it_is, as_drafted, happenings)
-    return Backtest(compared, firing, days, since, is_cut)
+    return History(Replay(known.scene), Replay(drafted), happenings, since, is_cut)
+
+
+def visible_trial(user: AnyUser, trial_id: UUID) -> RuleTrial:
+    here = RuleTrial.objects.filter(workspace__in=workspaces_of(user))
+    found = here.select_related("workspace", "rule", "requested_by")
+    return get_object_or_404(found, pk=trial_id)
+
+
+@dataclass(frozen=True)
+class TrialRow:
+    trial: RuleTrial
+    result: Backtest | None
+
+
+def trials(user: AnyUser, *, of: GroupingRule | None = None) -> list[TrialRow]:
+    """The newest, of one rule or of all."""
+    here = RuleTrial.objects.filter(workspace__in=workspaces_of(user))
+    if of is not None:
+        here = here.filter(rule=of)
+    found = here.select_related("requested_by").order_by("-created_at")[:SHOWN_TRIALS]
+    return [TrialRow(trial, Backtest.of(trial)) for trial in found]
 
 
 def _happenings(

@@ -1,8 +1,8 @@
-"""Grouping rules: the list, the form of one, and the form tried on history."""
+"""Grouping rules: the list, and the form of one, which can be tried on history first."""
 
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django import forms
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -10,10 +10,11 @@ from django.shortcuts import render
 
 from airra.lib.htmx import redirect, toast
 from incidents.commands import grouping as commands
+from incidents.commands import rule_trial
 from incidents.commands.grouping import NotARule, Wanted
-from incidents.ingest.grouping.types import Rule
+from incidents.commands.rule_trial import NotATrial
 from incidents.ingest.matching import MAX_LABEL, BadMatcher, Matcher, as_lines, matchers, read_lines
-from incidents.models import GroupingRule, Workspace
+from incidents.models import GroupingRule, RuleTrial, Workspace
 from incidents.permissions import NotPermitted, Permission
 from incidents.queries import grouping as grouping_queries
 from incidents.queries import grouping_rules as queries
@@ -96,16 +97,17 @@ class RuleForm(forms.Form):
 def rules(request: HttpRequest) -> HttpResponse:
     context = {
         "rows": queries.rows(request.user),
+        "trials": queries.trials(request.user),
         "params": grouping_queries.PARAMS,
-        "may_write": bool(_where(request, Permission.ADMINISTER)),
-        "may_try": bool(_where(request, Permission.RESPOND)),
+        "may_write": bool(where(request, Permission.ADMINISTER)),
+        "may_try": bool(where(request, Permission.RESPOND)),
     }
     return render(request, "incidents/grouping_rules.html", context)
 
 
 @answers_refusals
 def new(request: HttpRequest) -> HttpResponse:
-    mine = _where(request, Permission.RESPOND)
+    mine = where(request, Permission.RESPOND)
     if not mine:
         raise NotPermitted(Permission.RESPOND)
     return _form(request, None, mine, {})
@@ -115,7 +117,7 @@ def new(request: HttpRequest) -> HttpResponse:
 def rule(request: HttpRequest, rule_id: UUID) -> HttpResponse:
     found = queries.visible_rule(request.user, rule_id)
     require(request.user, Permission.RESPOND, found.workspace)
-    return _form(request, found, [found.workspace], _filled(found))
+    return _form(request, found, [found.workspace], filled(found))
 
 
 @writes
@@ -135,19 +137,21 @@ def _form(
 ) -> HttpResponse:
     is_sent = request.method == "POST"
     form = RuleForm(request.POST if is_sent else None, workspaces=workspaces, initial=initial)
-    may_write = bool(_where(request, Permission.ADMINISTER))
+    may_write = bool(where(request, Permission.ADMINISTER))
     context: dict[str, Any] = {"form": form, "rule": found, "may_write": may_write}
     is_trial = "try" in request.POST
     if is_sent and not is_trial and not may_write:
         raise NotPermitted(Permission.ADMINISTER)
     if is_sent and form.is_valid():
         if is_trial:
-            context["result"] = _tried(form, found)
-            return render(request, "incidents/grouping_rule.html", context)
-        saved = _save(request, form, found)
-        if saved is not None:
+            trial = _begun(request, form, found)
+            if trial is not None:
+                return redirect(request, "incidents:rule-trial", trial.pk)
+        elif (saved := _save(request, form, found)) is not None:
             toast(request, f"Kept: {saved.name}." + ("" if saved.is_active else " It is off."))
             return redirect(request, "incidents:grouping-rules")
+    if found is not None:
+        context["trials"] = queries.trials(request.user, of=found)
     status = 422 if is_sent else 200
     return render(request, "incidents/grouping_rule.html", context, status=status)
 
@@ -164,22 +168,21 @@ def _save(request: HttpRequest, form: RuleForm, found: GroupingRule | None) -> G
         return None
 
 
-def _tried(form: RuleForm, found: GroupingRule | None) -> queries.Backtest:
-    wanted = form.wanted()
-    draft = Rule(
-        id=found.pk if found else uuid4(),
-        name=wanted.name,
-        matchers=wanted.matchers,
-        is_any=wanted.match == GroupingRule.Match.ANY,
-        group_by=wanted.group_by,
-        window_min=wanted.window_min,
-        threshold=wanted.threshold,
-        position=wanted.position,
-    )
-    return queries.backtest(form.cleaned_data["workspace"], draft, days=form.cleaned_data["days"])
+def _begun(request: HttpRequest, form: RuleForm, found: GroupingRule | None) -> RuleTrial | None:
+    try:
+        return rule_trial.start(
+            workspace=form.cleaned_data["workspace"],
+            wanted=form.wanted(),
+            days=form.cleaned_data["days"],
+            rule=found,
+            by=person(request),
+        )
+    except NotATrial as error:
+        form.add_error(None, f"{str(error)[:1].upper()}{str(error)[1:]}.")
+        return None
 
 
-def _filled(found: GroupingRule) -> dict[str, Any]:
+def filled(found: GroupingRule) -> dict[str, Any]:
     try:
         lines = as_lines(matchers(found.matchers))
     except BadMatcher:
@@ -195,6 +198,6 @@ def _filled(found: GroupingRule) -> dict[str, Any]:
     }
 
 
-def _where(request: HttpRequest, permission: Permission) -> list[Workspace]:
+def where(request: HttpRequest, permission: Permission) -> list[Workspace]:
     here = list(workspaces_of(request.user).order_by("name"))
     return [place for place in here if may(request.user, permission, place)]

@@ -6,8 +6,16 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from airra.lib import clock
+from incidents.commands import rule_trial
 from incidents.lifecycle import AlertStatus, Severity, State
-from incidents.models import Alert, GroupingDecision, Incident, Integration, Silence
+from incidents.models import (
+    Alert,
+    GroupingDecision,
+    Incident,
+    Integration,
+    RuleTrial,
+    Silence,
+)
 from tests.factories import incidents as make
 
 LONG = "a_label_that_goes_on_" + "y" * 70
@@ -88,6 +96,24 @@ def _of_one_incident() -> None:
         _decided(told, means.SIMILARITY, f"{home.key} is about ledger too: opened 4 min ago")
 
 
+def _trials(who: dict[str, User]) -> None:
+    """A rule tried with every end, and one that is being tried for ever."""
+    draft = {"name": "one region", "match": "all", "group_by": ["region"], "window_min": 10,
+             "matchers": [{"label": "region", "op": "=", "value": "eu-1"}], "threshold": 1,
+             "position": 100}  # fmt: skip
+    now = clock.now()
+    fields = {"workspace": _sender().workspace, "draft": draft, "days": 7}
+    by = {"requested_by": who["responder"], "finished_at": now}
+    RuleTrial.objects.create(**fields, **by, state="cancelled")
+    late = {"error": "it did not end within 15 minutes: try it on fewer days"}
+    RuleTrial.objects.create(**fields, **by, **late, state="failed")
+    held = {"lease_until": now + timedelta(days=1), "started_at": now - timedelta(seconds=70)}
+    asked = {"requested_by": who["approver"], "created_at": now - timedelta(seconds=80)}
+    RuleTrial.objects.create(**fields, **asked, **held, state="running", total=36400, done=11200)
+    done = RuleTrial.objects.create(**fields, requested_by=who["admin"])
+    rule_trial.run(trial_id=str(done.pk))
+
+
 def alerts(who: dict[str, User]) -> None:
     _of_one_incident()
     now = clock.now()
@@ -123,3 +149,4 @@ def alerts(who: dict[str, User]) -> None:
             severity=list(Severity)[number % 5],
             ends_at=now - timedelta(minutes=590 + number),
         )
+    _trials(who)

@@ -38,6 +38,7 @@ from incidents.models import (
     GroupingRule,
     Integration,
     IntegrationSecret,
+    RuleTrial,
     SavedView,
     ServiceDependency,
     Workspace,
@@ -173,6 +174,9 @@ def _values(here: Workspace, viewer: User) -> dict[str, object]:
         ).pk,
         "delivery_id": Delivery.objects.all()[0].pk,
         "rule_id": GroupingRule.objects.create(workspace=here, name="r", group_by=["region"]).pk,
+        "trial_id": RuleTrial.objects.create(
+            workspace=here, days=7, draft={"name": "r", "group_by": ["region"]}
+        ).pk,
         "integration_id": Integration.objects.get(workspace=here, name="scripts").pk,
         "secret_id": IntegrationSecret.objects.get(integration__name="scripts").pk,
         "alert_id": Alert.objects.all()[0].pk,

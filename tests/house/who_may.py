@@ -39,6 +39,10 @@ incidents:grouping-rule     GET   302 404 403 200 200 200
 incidents:grouping-rule     POST  302 404 403 403 403 422
 incidents:grouping-rule-switch GET   302 405 405 405 405 405
 incidents:grouping-rule-switch POST  302 404 403 403 403 302
+incidents:rule-trial        GET   302 404 200 200 200 200
+incidents:rule-trial-live   GET   302 404 200 200 200 200
+incidents:rule-trial-cancel GET   302 405 405 405 405 405
+incidents:rule-trial-cancel POST  302 404 403 302 302 302
 incidents:placements        GET   302 404 200 200 200 200
 incidents:merge             GET   302 404 403 200 200 200
 incidents:merge             POST  302 404 403 422 422 422

@@ -4,9 +4,10 @@ It follows the life of alerts as intake does: what fires already is the same ale
 whose alerts are all over is over, and what a rule holds back joins when there are enough.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from incidents.ingest.grouping.decide import Scene, decide
@@ -26,13 +27,14 @@ class Happening:
 
 @dataclass
 class Group:
-    """An incident of the replay."""
+    """An incident of the replay. As at intake, old members are known by the onsets they leave."""
 
     number: int
     grouping_key: str
     service: str
     opened_at: datetime
-    members: list[Member] = field(default_factory=list)
+    members: deque[Member] = field(default_factory=deque)
+    onsets: dict[str, datetime] = field(default_factory=dict)
     firing: set[str] = field(default_factory=set)
     had: dict[str, datetime] = field(default_factory=dict)
     alerts: list[str] = field(default_factory=list)
@@ -42,7 +44,10 @@ class Group:
     def key(self) -> str:
         return f"#{self.number}"
 
-    def as_candidate(self, subject: Subject) -> Candidate:
+    def as_candidate(self, subject: Subject, window_min: float) -> Candidate:
+        since = subject.at - timedelta(minutes=window_min)
+        while len(self.members) > 1 and self.members[0].at < since:
+            self.members.popleft()
         return Candidate(
             id=UUID(int=self.number),
             key=self.key,
@@ -50,6 +55,7 @@ class Group:
             service=self.service,
             opened_at=self.opened_at,
             members=tuple(self.members),
+            onsets=self.onsets,
             had_it=self.had.get(subject.key),
         )
 
@@ -64,6 +70,7 @@ class Replay:
     placed: dict[str, int | None] = field(default_factory=dict)
     _waiting: dict[UUID, tuple[Held, Happening]] = field(default_factory=dict)
     _serial: int = 0
+    _live: list[Group] = field(default_factory=list)  # a month has thousands that are over
 
     def run(self, happenings: Iterable[Happening]) -> "Replay":
         for happening in happenings:
@@ -75,7 +82,7 @@ class Replay:
             self._end(happening.subject.key)
             return
         key = happening.subject.key
-        home = next((g for g in self._live() if key in g.firing), None)
+        home = next((g for g in self._live if key in g.firing), None)
         if home is not None:
             self._again(home, happening)
             return
@@ -85,16 +92,14 @@ class Replay:
             return
         self._place(happening)
 
-    def _live(self) -> Sequence[Group]:
-        return [group for group in self.groups if group.is_live]
-
     def _again(self, home: Group, happening: Happening) -> None:
         self.placed[happening.id] = home.number
         home.alerts.append(happening.id)
 
     def _place(self, happening: Happening) -> None:
         subject = happening.subject
-        candidates = [group.as_candidate(subject) for group in self._live()]
+        window_min = self.scene.params.window_min
+        candidates = [group.as_candidate(subject, window_min) for group in self._live]
         scene = Scene(
             self.scene.topology,
             self.scene.rules,
@@ -120,21 +125,26 @@ class Replay:
 
     def _group(self, decided: Decision, subject: Subject, at: datetime) -> Group:
         if decided.join is not None:
-            return next(g for g in self.groups if g.number == decided.join.int)
+            return self.groups[decided.join.int - 1]
         group = Group(len(self.groups) + 1, decided.key, subject.service, at)
         self.groups.append(group)
+        self._live.append(group)
         return group
 
     def _join(self, group: Group, happening: Happening) -> None:
         subject = happening.subject
-        group.members.append(as_member(subject))
+        member = as_member(subject)
+        group.members.append(member)
+        if member.home:
+            group.onsets[member.home] = min(member.at, group.onsets.get(member.home, member.at))
         group.firing.add(subject.key)
         group.had[subject.key] = happening.at
         group.alerts.append(happening.id)
         self.placed[happening.id] = group.number
 
     def _end(self, key: str) -> None:
-        for group in self._live():
+        for group in self._live:
             group.firing.discard(key)
             group.is_live = bool(group.firing)
+        self._live = [group for group in self._live if group.is_live]
         self._waiting = {i: one for i, one in self._waiting.items() if one[1].subject.key != key}

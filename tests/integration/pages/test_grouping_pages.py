@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from airra.lib import clock
+from incidents.commands import rule_trial
 from incidents.commands.grouping import NotARule, Wanted, create, switch
 from incidents.ingest.grouping.types import Means
 from incidents.ingest.matching import read_lines
@@ -20,12 +21,11 @@ from incidents.models import (
     GroupingRule,
     Incident,
     Integration,
+    RuleTrial,
     TimelineEvent,
     Workspace,
 )
 from incidents.permissions import NotPermitted, Role
-from incidents.queries import grouping_rules as queries
-from incidents.queries.grouping import as_rule
 from incidents.queries.related import related
 from tests.factories import incidents as make
 from tests.integration.pages.conftest import client_of
@@ -138,49 +138,97 @@ def written() -> list[int]:
     return [model.objects.count() for model in (Incident, GroupingDecision, AuditEvent)]
 
 
-def test_a_rule_is_tried_on_history_and_nothing_is_written(
+def test_a_rule_is_tried_on_history_and_nothing_else_is_written(
     as_responder: Client, form: dict[str, Any], workspace: Workspace
 ) -> None:
     for minutes, service in enumerate(("payments", "search", "fax", "mail")):
         stored(workspace, service, min_ago=60 - minutes, region="eu")
     stored(workspace, "printer", min_ago=55, region="us")
     before = written()
-    answer = as_responder.post("/grouping/new/", form | {"try": "1"})
+    where = as_responder.post("/grouping/new/", form | {"try": "1"}).headers["Location"]
+    assert "Waiting for a worker" in as_responder.get(where).content.decode()
+    trial = RuleTrial.objects.get()
+    rule_trial.run(trial_id=str(trial.pk))
+    answer = as_responder.get(where)
     page = answer.content.decode()
-    assert answer.status_code == 200
     result = answer.context["result"]
     assert (result.comparison.incidents_before, result.comparison.incidents_after) == (5, 2)
     assert result.comparison.moved == 3
     assert "in 3 incidents fewer" in page
     assert "rule “one region”, same region eu" in page
+    assert answer.context["form"].initial["group_by"] == "region"
+    assert "5 incidents as it is, 2 with it" in as_responder.get("/grouping/").content.decode()
     assert written() == before
     assert not GroupingRule.objects.exists()
 
 
-def test_a_trial_of_a_rule_that_is_on_replaces_it(workspace: Workspace) -> None:
-    admin = make.person(Role.ADMIN)
-    rule = create(workspace=workspace, wanted=wanted(), by=admin)
-    switch(rule=rule, is_on=True, by=admin)
-    for service in ("payments", "search"):
-        stored(workspace, service, min_ago=30, region="eu")
-    draft = as_rule(rule)
-    assert draft is not None
-    same = queries.backtest(workspace, draft, days=1)
-    assert (same.comparison.moved, same.comparison.incidents_after) == (0, 1)
+def test_a_trial_of_a_kept_rule_stands_on_its_page_and_can_be_kept_from_it(
+    as_admin: Client, form: dict[str, Any], workspace: Workspace
+) -> None:
+    rule = create(workspace=workspace, wanted=wanted(), by=make.person(Role.ADMIN))
+    stored(workspace, "payments", min_ago=30, region="eu")
+    tried = as_admin.post(f"/grouping/{rule.pk}/", form | {"try": "1", "threshold": 4})
+    rule_trial.run(trial_id=str(RuleTrial.objects.get().pk))
+    page = as_admin.get(tried.headers["Location"]).content.decode()
+    assert f'action="/grouping/{rule.pk}/"' in page
+    assert 'name="threshold" value="4"' in page
+    assert (
+        "1 incident as it is, 0 with it" in as_admin.get(f"/grouping/{rule.pk}/").content.decode()
+    )
 
 
-def test_a_trial_says_when_it_is_cut(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queries, "MAX_ALERTS", 3)
-    rule = GroupingRule(workspace=workspace, name="x", group_by=["region"])
-    draft = as_rule(rule)
-    assert draft is not None
-    for minutes in range(3):
-        stored(workspace, "payments", min_ago=minutes, region="eu")
-    assert not queries.backtest(workspace, draft, days=1).is_cut
-    stored(workspace, "payments", min_ago=9, region="eu")
-    found = queries.backtest(workspace, draft, days=1)
-    assert (found.is_cut, found.alerts) == (True, 3)
-    assert found.since == Alert.objects.order_by("-starts_at")[2].starts_at
+def test_the_progress_of_a_trial_is_polled_and_ends(
+    as_responder: Client, form: dict[str, Any], workspace: Workspace
+) -> None:
+    as_responder.post("/grouping/new/", form | {"try": "1"})
+    trial = RuleTrial.objects.get()
+    path = f"/grouping/trials/{trial.pk}/live/"
+    first = as_responder.get(path)
+    assert "data-live" in first.content.decode()
+    tag = first.headers["HX-PTag"]
+    assert as_responder.get(path, headers={"HX-PTag": tag}).status_code == 304
+    RuleTrial.objects.update(
+        state="running", total=400, done=100, started_at=clock.now() - timedelta(seconds=20)
+    )
+    text = as_responder.get(path, headers={"HX-PTag": tag}).content.decode()
+    assert 'max="400"' in text
+    assert 'value="100"' in text
+    assert "About 1 m left" in text
+    RuleTrial.objects.update(state="queued", created_at=clock.now() - timedelta(minutes=2))
+    RuleTrial.objects.update(total=0)
+    assert "no worker runs, or all are busy" in as_responder.get(path).content.decode()
+    RuleTrial.objects.update(state="failed", error="it did not end within 15 minutes")
+    text = as_responder.get(path).content.decode()
+    assert "It ended without a result: it did not end within 15 minutes." in text
+    assert "data-live" not in text
+
+
+def test_a_trial_is_cancelled_by_a_form(
+    as_responder: Client, as_viewer: Client, form: dict[str, Any], workspace: Workspace
+) -> None:
+    where = as_responder.post("/grouping/new/", form | {"try": "1"}).headers["Location"]
+    assert "Cancel the trial" not in as_viewer.get(where).content.decode()
+    assert as_viewer.post(f"{where}cancel/").status_code == 403
+    assert as_responder.post(f"{where}cancel/").status_code == 302
+    assert "nothing came of it" in as_responder.get(where).content.decode()
+    assert as_responder.post(f"{where}cancel/").status_code == 409
+
+
+def test_trials_cost_their_pages_no_query_more(
+    queries_of: Count, workspace: Workspace, responder: User
+) -> None:
+    def trials(number: int) -> None:
+        for _ in range(number):
+            RuleTrial.objects.create(
+                workspace=workspace, draft=wanted().fields(), days=7, requested_by=responder
+            )
+
+    trials(1)
+    path = f"/grouping/trials/{RuleTrial.objects.get().pk}/"
+    with_one = queries_of("/grouping/"), queries_of(path)
+    trials(30)
+    assert (queries_of("/grouping/"), queries_of(path)) == with_one
+    assert max(with_one) <= 13
 
 
 def test_the_incident_page_says_why_each_alert_is_there(

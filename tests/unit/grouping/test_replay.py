@@ -58,3 +58,20 @@ def test_precision_and_recall_of_pairs() -> None:
     assert found.precision == pytest.approx(1 / 3)
     assert found.recall == pytest.approx(1 / 2)
     assert score([]).precision == score([]).recall == 1
+
+
+def test_a_rule_sees_the_newest_alert_of_an_incident_however_old_it_is() -> None:
+    """Longer ago than anything is alike, and not longer than the rule's own window."""
+    rule = Rule(UUID(int=1), "an hour", (), False, (), 60, 1)
+    steps = [told(name, "payments", min_ago=min_ago) for name, min_ago in
+             (("A", 200), ("B", 150), ("C", 100), ("D", 50))]  # fmt: skip
+    assert Counter(replay(*steps, rules=[rule]).placed.values()) == {1: 4}
+
+
+def test_old_members_leave_no_more_than_their_onset() -> None:
+    steps = [told(f"A{n}", "payments", min_ago=2 * (300 - n)) for n in range(300)]
+    all_of_them = Rule(UUID(int=1), "all", (), False, (), 10, 1)
+    group = replay(*steps, rules=[all_of_them]).groups[0]
+    assert len(group.alerts) == 300
+    assert len(group.members) <= 17
+    assert group.onsets == {"payments": steps[0].at}

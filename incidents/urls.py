@@ -42,6 +42,7 @@ urlpatterns = [
     path("alerts/", alerts.alerts, name="alerts"),
     path("alerts/rows/", alerts.alert_rows, name="alert-rows"),
     path("alerts/<uuid:alert_id>/", alerts.alert, name="alert"),
+    path("alerts/<uuid:alert_id>/live/", alerts.alert_live, name="alert-live"),
     path("grouping/", grouping_rules.rules, name="grouping-rules"),
     path("grouping/new/", grouping_rules.new, name="grouping-rule-new"),
     path("grouping/<uuid:rule_id>/", grouping_rules.rule, name="grouping-rule"),

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.shortcuts import get_object_or_404
 from django.utils.http import urlencode
 
@@ -14,10 +14,12 @@ from incidents.models import Alert, AlertQuerySet, GroupingDecision, Integration
 from incidents.queries.access import AnyUser, workspaces_of
 
 PAGE_SIZE = 50
+MOST_NEW = 99  # more are "99+"
 SHOWN_EPISODES = 20
 _SHOWN = (
     "pk",
     "status",
+    "ends_at",
     "severity",
     "times_seen",
     "last_seen_at",
@@ -74,20 +76,30 @@ class AlertFilters:
         return urlencode({name: value for name, value in values.items() if value})
 
 
+def moving_parts(alert: Alert) -> list[object]:
+    """What may change of an alert while somebody looks at it."""
+    state = alert.incident.state if alert.incident else ""
+    return [*(getattr(alert, name) for name in _SHOWN), state]
+
+
 @dataclass(frozen=True)
 class AlertPage:
+    """`new` counts what a reload would show above or among these rows."""
+
     rows: list[Alert]
     next_cursor: str
+    new: int = 0
+
+    @property
+    def shown(self) -> str:
+        """Which rows these are, for `held`."""
+        return "".join(alert.pk.hex for alert in self.rows)
 
     @property
     def tag(self) -> str:
         """Changes when anything that the page shows does."""
-        shown = [
-            [getattr(alert, name) for name in _SHOWN]
-            + [alert.incident.state if alert.incident else ""]
-            for alert in self.rows
-        ]
-        return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
+        shown = [moving_parts(alert) for alert in self.rows]
+        return hashlib.sha256(repr([self.new, shown]).encode()).hexdigest()[:16]
 
 
 def page(filters: AlertFilters, user: AnyUser, *, before: str = "") -> AlertPage:
@@ -96,18 +108,53 @@ def page(filters: AlertFilters, user: AnyUser, *, before: str = "") -> AlertPage
     Each workspace is asked for its newest by itself, because an index can hand out the rows of one
     in order, and those of several only after sorting them all.
     """
-    found = _narrowed(_of_view(Alert.objects.all(), filters.view), filters)
+    found = _as_rows(_narrowed(_of_view(Alert.objects.all(), filters.view), filters))
     cursor = uuid_of(before)
     if cursor is not None:
         found = found.filter(pk__lt=cursor)
-    found = found.select_related("service", "integration", "incident", "silenced_by")
-    found = found.defer("description", "annotations").order_by("-pk")
+    found = found.order_by("-pk")
     listed: list[Alert] = []
     for place in workspaces_of(user).values_list("pk", flat=True):
         listed += found.filter(workspace=place)[: PAGE_SIZE + 1]
     listed.sort(key=lambda alert: alert.pk, reverse=True)
     shown = listed[:PAGE_SIZE]
     return AlertPage(shown, shown[-1].pk.hex if len(listed) > PAGE_SIZE else "")
+
+
+def held(
+    filters: AlertFilters, user: AnyUser, *, shown: str, before: str = "", has_more: bool = False
+) -> AlertPage:
+    """The same rows as they are now, in their places, however the list has changed meanwhile.
+
+    A list that moves while somebody reads it, or reaches for a box, is worse than one that waits.
+    """
+    ids = [found for part in _parts(shown) if (found := uuid_of(part)) is not None][:PAGE_SIZE]
+    if not ids:
+        return page(filters, user, before=before)
+    now = {a.pk: a for a in _as_rows(Alert.objects.visible_to(user).filter(pk__in=ids))}
+    rows = [now[pk] for pk in ids if pk in now]
+    new = 0 if before else _new(filters, user, ids, has_more=has_more)
+    return AlertPage(rows, ids[-1].hex if has_more else "", new)
+
+
+def _parts(shown: str) -> list[str]:
+    return [shown[at : at + 32] for at in range(0, len(shown), 32)]
+
+
+def _new(filters: AlertFilters, user: AnyUser, ids: list[UUID], *, has_more: bool) -> int:
+    matching = _narrowed(_of_view(Alert.objects.all(), filters.view), filters).order_by("-pk")
+    if has_more:
+        matching = matching.filter(pk__gt=ids[-1])
+    listed: set[UUID] = set()
+    for place in workspaces_of(user).values_list("pk", flat=True):
+        here = matching.filter(workspace=place).values_list("pk", flat=True)
+        listed |= set(here[: PAGE_SIZE + MOST_NEW + 1])
+    return len(listed - set(ids))
+
+
+def _as_rows(found: AlertQuerySet) -> AlertQuerySet:
+    found = found.select_related("service", "integration", "incident", "silenced_by")
+    return found.defer("description", "annotations")
 
 
 def _of_view(alerts: AlertQuerySet, view: str) -> AlertQuerySet:
@@ -175,5 +222,5 @@ def episodes_of(alert: Alert) -> list[Alert]:
     return list(same.select_related("incident").order_by("-starts_at")[:SHOWN_EPISODES])
 
 
-def decisions_of(alert: Alert) -> QuerySet[GroupingDecision]:
-    return alert.decisions.select_related("incident", "moved_from", "rule", "by")
+def decisions_of(alert: Alert) -> list[GroupingDecision]:
+    return list(alert.decisions.select_related("incident", "moved_from", "rule", "by"))

@@ -43,10 +43,15 @@ pauseButton?.addEventListener("click", () => {
   announce.textContent = paused ? "Live updates are paused" : "Live updates are on";
 });
 
-// A region says in data-news what changed; the page reads it out once, without moving the focus.
+// A region says in data-news how it stands; what is new in it is read out once, without moving the
+// focus. Whoever asked for what is new goes to its first row: the link they used is gone.
+const told = new Map([...document.querySelectorAll("[data-news]")].map((region) => [region.id, region.dataset.news]));
 document.addEventListener("htmx:after:swap", (event) => {
-  const news = event.target.closest?.("[data-news]")?.dataset.news;
-  if (news && news !== announce.textContent) announce.textContent = news;
+  const region = event.target.closest?.("[data-news]");
+  const news = region?.dataset.news;
+  if (news && news !== told.get(region.id)) announce.textContent = news;
+  if (region) told.set(region.id, news);
+  if (event.detail?.ctx?.sourceElement?.matches?.("[data-show]")) document.querySelector("[data-row-link]")?.focus();
 });
 document.addEventListener("htmx:after:request", (event) => {
   const status = event.detail?.ctx?.response?.status ?? 0;

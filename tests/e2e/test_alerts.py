@@ -40,6 +40,13 @@ def _pages(site: Stack) -> dict[str, str]:
     }
 
 
+ENDED = """
+from airra.lib import clock; from incidents.models import Alert
+newcomer = Alert.objects.filter(title="Newcomer on ledger")
+newcomer.update(status="resolved", ends_at=clock.now())
+"""
+
+
 @LOOKS
 def test_every_page_of_alerts(browser: Browser, site: Stack, dark: bool, size: str) -> None:
     variant = f"{size}-{'dark' if dark else 'light'}"
@@ -65,6 +72,38 @@ def test_no_alert_yet(browser: Browser, empty_site: Stack, size: str) -> None:
         problems += problems_of(visitor, name, shot=f"empty-{name}-{size}-light")
     visitor.close()
     assert not problems, "\n".join(problems)
+
+
+def test_the_list_waits_and_an_alert_tells_its_news(browser: Browser, site: Stack) -> None:
+    """A new alert is offered and moves nothing; its page tells of its end without a reload."""
+    visitor = Visitor(browser, site.url)
+    visitor.sign_in("responder")
+    page = visitor.page
+    page.goto("/alerts/?q=ledger")
+    first = page.locator("[data-row-link]").first
+    expect(first).to_have_text("QueueSuppressed on ledger")
+    page.get_by_label("Tick BookingsFail on ledger").first.check()
+    at = first.bounding_box()
+    seed = "from tests.e2e.seed_alerts import _alert; _alert('Newcomer on ledger', minutes=0)"
+    site.manage("shell", "--no-imports", "-c", seed)
+    offer = page.get_by_role("link", name="1 new alert: show")
+    expect(offer).to_be_visible(timeout=20_000)
+    expect(page.locator("#announce")).to_have_text("1 new alert")
+    assert first.bounding_box() == at
+    assert visitor.axe() == []
+    visitor.shot("alerts-new-desk-light")
+    offer.focus()
+    page.keyboard.press("Enter")
+    expect(first).to_have_text("Newcomer on ledger")
+    expect(first).to_be_focused()
+    expect(page.get_by_label("Tick BookingsFail on ledger").first).to_be_checked()
+    expect(offer).to_have_count(0)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Newcomer on ledger")).to_be_visible()
+    site.manage("shell", "--no-imports", "-c", ENDED)
+    expect(page.locator("#announce")).to_have_text("Newcomer on ledger is resolved", timeout=20_000)
+    visitor.close()
+    assert visitor.complaints == []
 
 
 def test_ticked_alerts_are_silenced_by_what_they_share(browser: Browser, site: Stack) -> None:

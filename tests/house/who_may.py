@@ -62,6 +62,7 @@ incidents:edge-unsay        POST  302 404 403 403 403 302
 incidents:alerts            GET   302 200 200 200 200 200
 incidents:alert-rows        GET   302 200 200 200 200 200
 incidents:alert             GET   302 404 200 200 200 200
+incidents:alert-live        GET   302 404 200 200 200 200
 incidents:silences          GET   302 200 200 200 200 200
 incidents:silence-new       GET   302 200 403 200 200 200
 incidents:silence-new       POST  302 422 403 422 422 422

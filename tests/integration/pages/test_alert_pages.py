@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -11,7 +12,7 @@ from django.test import Client
 from airra.lib import clock
 from airra.lib.ids import uuid7
 from incidents.lifecycle import AlertStatus, Severity
-from incidents.models import Alert, Incident, Integration, Silence, Workspace
+from incidents.models import Alert, GroupingDecision, Incident, Integration, Silence, Workspace
 from incidents.queries import alerts as queries
 from tests.factories import incidents as make
 
@@ -150,6 +151,85 @@ def test_a_poll_without_news_is_answered_304(page: Client, sender: Integration) 
     assert page.get("/alerts/rows/", headers={"HX-PTag": tag}).status_code == 304
     Alert.objects.filter(dedup_key="key-1").update(is_flapping=True)
     assert page.get("/alerts/rows/", headers={"HX-PTag": tag}).status_code == 200
+
+
+def _poll(page: Client, context: Any) -> Any:
+    return page.get(f"/alerts/rows/?{context['query']}")
+
+
+def test_rows_stay_where_they_are_and_new_ones_are_counted(
+    page: Client, sender: Integration
+) -> None:
+    _rows(sender, 3, live=3)
+    first = page.get("/alerts/").context
+    shown = [row.pk for row in first["rows"]]
+    Alert.objects.filter(pk=shown[0]).update(status=AlertStatus.RESOLVED, ends_at=clock.now())
+    Alert.objects.all().update(last_seen_at=clock.now())
+    before = Alert.objects.order_by("pk")[0]
+    for number in range(2):
+        before.pk, before.dedup_key = uuid7(), f"late-{number}"
+        before.save(force_insert=True)
+    answer = _poll(page, first)
+    assert [row.pk for row in answer.context["rows"]] == shown
+    assert answer.context["rows"][0].status == AlertStatus.RESOLVED
+    text = answer.content.decode()
+    assert "2 new alerts: show" in text
+    assert 'data-news="2 new alerts"' in text
+    again = _poll(page, answer.context)  # the next poll asks for the same rows
+    assert [row.pk for row in again.context["rows"]] == shown
+    fresh = page.get(f"/alerts/rows/?{answer.context['fresh']}")
+    assert [row.pk for row in fresh.context["rows"]][2:] == shown[1:]
+    assert fresh.context["new"] == 0
+
+
+def test_a_full_page_counts_only_what_would_stand_above_its_end(
+    page: Client, sender: Integration
+) -> None:
+    _rows(sender, 60, live=60)
+    first = page.get("/alerts/").context
+    assert _poll(page, first).context["new"] == 0
+    older = page.get(f"/alerts/?{first['next']}").context
+    newest = Alert.objects.order_by("-pk")[0]
+    for number in range(queries.MOST_NEW + 5):
+        newest.pk, newest.dedup_key = uuid7(), f"late-{number}"
+        newest.save(force_insert=True)
+    polled = _poll(page, first)
+    assert "More than 99 new alerts" in polled.content.decode()
+    assert polled.context["next"] == first["next"]
+    assert _poll(page, older).context["new"] == 0
+    assert len(_poll(page, older).context["rows"]) == 10
+
+
+def test_what_a_poll_says_it_shows_is_not_believed(page: Client, sender: Integration) -> None:
+    far = Integration.objects.create(
+        workspace=make.workspace("elsewhere"), name="far", kind="generic"
+    )
+    _rows(far, 1, live=1)
+    hidden = Alert.objects.get().pk.hex
+    assert "alert 0" not in _text(page, f"/alerts/rows/?shown={hidden}")
+    assert page.get("/alerts/rows/?shown=zz&more=yes").status_code == 200
+    assert page.get(f"/alerts/rows/?shown={'0' * 31}x{hidden}").status_code == 200
+
+
+def test_the_page_of_an_alert_is_polled(
+    page: Client, story: Incident, queries_of: Count, responder: User
+) -> None:
+    alert = make.alert(story, title="Disk full")
+    text = _text(page, f"/alerts/{alert.pk}/")
+    path = f"/alerts/{alert.pk}/live/"
+    assert f'hx-get="{path}"' in text
+    assert "Disk full is firing" in text
+    tag = page.get(path).headers["HX-PTag"]
+    assert f'hx-ptag="{tag}"' in text
+    assert page.get(path, headers={"HX-PTag": tag}).status_code == 304
+    Alert.objects.filter(pk=alert.pk).update(status=AlertStatus.RESOLVED, ends_at=clock.now())
+    changed = page.get(path, headers={"HX-PTag": tag})
+    assert "Disk full is resolved" in changed.content.decode()
+    tag = changed.headers["HX-PTag"]
+    means = GroupingDecision.Means
+    GroupingDecision.objects.create(alert=alert, means=means.PERSON, reason="moved away")
+    assert "moved away" in page.get(path, headers={"HX-PTag": tag}).content.decode()
+    assert queries_of(path) <= BUDGET
 
 
 def test_an_alert_shows_its_reason_and_links_only_to_the_web(page: Client, story: Incident) -> None:

@@ -94,9 +94,10 @@ def move(request: HttpRequest, alert_id: UUID) -> HttpResponse:
             toast(request, f"“{alert.title}” is in {to.key} now.")
             return redirect(request, "incidents:detail", to.key)
     status = 422 if form.is_bound else 200
-    return render(
-        request, "incidents/regroup_move.html", {"alert": alert, "form": form}, status=status
-    )
+    home = home_of(alert)
+    where = f"in {home.key}, {home.title}" if home else "in no incident"
+    context = {"alert": alert, "form": form, "note": f"{alert.title} is {where}."}
+    return render(request, "incidents/regroup_move.html", context, status=status)
 
 
 @answers_refusals

@@ -51,7 +51,7 @@ document.addEventListener("htmx:after:swap", (event) => {
   const news = region?.dataset.news;
   if (news && news !== told.get(region.id)) announce.textContent = news;
   if (region) told.set(region.id, news);
-  if (event.detail?.ctx?.sourceElement?.matches?.("[data-show]")) document.querySelector("[data-row-link]")?.focus();
+  if (event.detail?.ctx?.sourceEvent?.target?.closest?.("[data-show]")) document.querySelector("[data-row-link]")?.focus();
 });
 document.addEventListener("htmx:after:request", (event) => {
   const status = event.detail?.ctx?.response?.status ?? 0;

@@ -10,15 +10,17 @@ from dataclasses import replace
 from django.db.models import F, Q
 
 from airra.lib import clock
-from incidents.commands import episode, flapping, settling, timeline
+from incidents.commands import episode, flapping, late, settling, timeline
 from incidents.commands import incident as incidents
 from incidents.commands.flapping import home_of
+from incidents.commands.touching import Did, Heard, marks, newest_of, note
 from incidents.commands.turn import Turn
 from incidents.ingest import life
 from incidents.ingest.alerts import MAX_KEY, NewAlert
 from incidents.ingest.life import PRESENT, Step
+from incidents.ingest.order import Late, Newest
 from incidents.lifecycle import AlertStatus
-from incidents.models import Alert, Delivery, Incident, Integration, TimelineEvent
+from incidents.models import Alert, Delivery, Incident, Integration, TimelineEvent, Touch
 
 Kind = TimelineEvent.Kind
 OURS = "airra:"  # keys of alerts that AIRRA raises about a sender; no sender can claim one
@@ -38,32 +40,51 @@ def tell(
 
     Returns the incident it touched, if any.
     """
-    known = [] if turn.is_unheard(integration.pk, new.dedup_key) else _known(new, integration, turn)
-    is_over = any(a.starts_at == new.starts_at and a.status == AlertStatus.RESOLVED for a in known)
-    present = next((a for a in known if a.status != AlertStatus.RESOLVED), None)
-    step = life.step(new, _episode(present), is_over=is_over)
-    if step is Step.OVER:
-        return None
-    if present is None:
-        return _without_one(new, step, integration, delivery, turn)
+    heard = Heard(new, integration, turn, delivery)
+    present, last = (None, None) if heard.is_first else _known(heard)
+    newest = newest_of(last)
+    if newest.is_after(new.at, heard.received_at):
+        place = late.place_of(heard)
+        if place.means is not Late.NEWEST:
+            return late.take(heard, place, present=present)
+    step = life.step(new, _episode(present), is_over=_is_over(new, last, newest))
+    return _without_one(heard, step, last) if present is None else _with(heard, step, present)
+
+
+def _with(heard: Heard, step: Step, present: Alert) -> Incident | None:
+    """What a word does to the live episode."""
     match step:
+        case Step.OVER:
+            _nothing_new(heard, present)
+            return None
         case Step.AFRESH:  # nobody told the end of the last one
-            _end(present, new)
-            return episode.begin(new, integration=integration, delivery=delivery, turn=turn)
+            _end(present, heard)
+            return episode.begin(heard, newest=newest_of(present))
         case Step.END:
-            return _clear(present, new, turn)
+            note(heard, present, Did.ENDED)
+            return _clear(present, heard)
         case Step.END_BEFORE:
-            return _ignore(new, present, integration, delivery, turn)
+            return _ignore(heard, present)
         case _:
-            return _again(present, new, turn)
+            return _again(present, heard)
 
 
-def _known(new: NewAlert, integration: Integration, turn: Turn) -> list[Alert]:
-    """Its live episode, and the very one it tells of."""
-    turn.flush()
-    episodes = Alert.objects.filter(integration=integration, dedup_key=new.dedup_key)
-    found = episodes.filter(Q(starts_at=new.starts_at) | ~Q(status=AlertStatus.RESOLVED))
-    return list(found.select_related("incident__merged_into", "service", "integration__workspace"))
+def _known(heard: Heard) -> tuple[Alert | None, Alert | None]:
+    """The live episode, and the one that began last: the same, unless none is live."""
+    heard.turn.flush()
+    episodes = heard.episodes
+    last_began = episodes.order_by("-starts_at").values("starts_at")[:1]
+    found = episodes.filter(Q(starts_at=last_began) | ~Q(status=AlertStatus.RESOLVED))
+    known = list(found.select_related("incident__merged_into", "service", "integration__workspace"))
+    present = next((a for a in known if a.status != AlertStatus.RESOLVED), None)
+    return present, max(known, key=lambda a: a.starts_at, default=None)
+
+
+def _is_over(new: NewAlert, last: Alert | None, newest: Newest) -> bool:
+    """Whether the very episode it tells of has ended; not when it is told to be true since."""
+    if last is None or last.status != AlertStatus.RESOLVED or last.starts_at != new.starts_at:
+        return False
+    return new.at is None or newest.told_at is None or new.at <= newest.told_at
 
 
 def _episode(present: Alert | None) -> life.Episode | None:
@@ -75,53 +96,75 @@ def _episode(present: Alert | None) -> life.Episode | None:
         starts_at=present.starts_at,
         is_worked_on=home is not None and home.is_live,
         is_held=home is None and present.silenced_by_id is None,
+        is_start_told=present.is_start_told,
+        told_at=present.told_at,
     )
 
 
-def _without_one(
-    new: NewAlert, step: Step, integration: Integration, delivery: Delivery | None, turn: Turn
-) -> Incident | None:
-    if step is Step.END_ALONE:
-        mine = Alert.objects.filter(integration=integration, dedup_key=new.dedup_key)
-        if not new.is_start_told and mine.exists():
-            return None  # an end that says of no episode, told once more
-        episode.store(new, integration=integration, delivery=delivery, service=None, turn=turn)
+def _without_one(heard: Heard, step: Step, last: Alert | None) -> Incident | None:
+    new, newest = heard.new, newest_of(last)
+    ended_at = last.ends_at if last is not None else None
+    if step is Step.END_ALONE and (
+        last is None or (new.is_start_told and ended_at is not None and new.starts_at > ended_at)
+    ):
+        episode.store(heard, service=None, did=Did.ENDED, newest=newest, came_late=True)
         return None
-    incident = episode.begin(new, integration=integration, delivery=delivery, turn=turn)
+    if step in {Step.END_ALONE, Step.OVER}:  # it says of no episode, or of one that is over
+        _nothing_new(heard, last)
+        return None
+    if ended_at is not None and new.at is not None and new.starts_at <= ended_at:
+        # The start it tells is that of an earlier episode.
+        heard = heard.as_(replace(new, starts_at=new.at, is_start_told=False))
+    incident = episode.begin(heard, newest=newest)
     if incident is not None and new.status == AlertStatus.ACKNOWLEDGED:
-        turn.flush()
-        _tell(incident, integration, _words(new.status, "", new.title), {})
+        heard.turn.flush()
+        _tell(incident, heard.integration, _words(new.status, "", new.title), {})
     return incident
 
 
-def _again(present: Alert, new: NewAlert, turn: Turn) -> Incident | None:
+def _nothing_new(heard: Heard, known: Alert | None) -> None:
+    if known is not None:
+        Alert.objects.filter(pk=known.pk).update(**marks(known, heard))
+        note(heard, known, Did.REPEATED)
+
+
+def _again(present: Alert, heard: Heard) -> Incident | None:
     """The same trouble told once more: little happens, unless its state or severity moved."""
-    was = AlertStatus(present.status)
+    new, was, severity_was = heard.new, AlertStatus(present.status), present.severity
     changed: dict[str, object] = {"status": new.status, "last_seen_at": clock.now()}
-    says_severity = bool(new.severity_word) or new.is_severity_mapped
-    if new.status in PRESENT and says_severity:
-        new, reason = episode.weigh(new, present.service, turn)
+    if life.says_severity(new):
+        new, reason = episode.weigh(new, present.service, heard.turn)
         changed |= {
             "severity": new.severity,
             "severity_mapped": new.is_severity_mapped,
             "severity_reason": reason[:300],
         }
+    changed |= marks(present, heard)
     Alert.objects.filter(pk=present.pk).update(times_seen=F("times_seen") + 1, **changed)
     present.refresh_from_db(fields=["status", "severity", "severity_reason"])
+    note(heard.as_(new), present, *_what_moved(present, was, severity_was))
     if present.incident_id is None:
         comes_back = new.status in PRESENT and was not in PRESENT
-        return episode.put(present, new, turn=turn) if comes_back else None
+        return episode.put(present, new, turn=heard.turn) if comes_back else None
     home = home_of(present)
     if home is None or not home.is_live:
         return None
     if was != new.status:
         words = _words(new.status, was, present.title)
         _tell(home, present.integration, words, episode.payload_of(present))
-        _settle(home, turn)
-    if new.status not in PRESENT or not says_severity:
+        _settle(home, heard.turn)
+    if not life.says_severity(new):
         return home
     reason = f"the alert “{new.title}”"
     return incidents.raise_severity(incident=home, to=new.severity, reason=reason)
+
+
+def _what_moved(present: Alert, was: str, severity_was: str) -> tuple[Touch.Did, str]:
+    severity = f"{severity_was} → {present.severity}" if present.severity != severity_was else ""
+    status = f"{was} → {present.status}" if present.status != was else ""
+    if status:
+        return Did.STATUS, ", ".join(part for part in (status, severity) if part)
+    return (Did.SEVERITY, severity) if severity else (Did.REPEATED, "")
 
 
 def _words(now: AlertStatus, was: str, title: str) -> str:
@@ -145,8 +188,8 @@ def _tell(incident: Incident, sender: Integration, text: str, payload: dict[str,
     timeline.record(incident, Kind.ALERT, text, actor=sender.name, payload=payload)
 
 
-def _clear(present: Alert, new: NewAlert, turn: Turn) -> Incident | None:
-    _end(present, new)
+def _clear(present: Alert, heard: Heard) -> Incident | None:
+    _end(present, heard)
     home = home_of(present)
     if home is not None and home.is_live:
         if not present.is_flapping:
@@ -160,7 +203,7 @@ def _clear(present: Alert, new: NewAlert, turn: Turn) -> Incident | None:
             )
         if flapping.look(present):
             flapping.tell(present)
-        _settle(home, turn)
+        _settle(home, heard.turn)
     return home
 
 
@@ -169,32 +212,26 @@ def _settle(home: Incident, turn: Turn) -> None:
     turn.settled(home)
 
 
-def _end(present: Alert, new: NewAlert) -> None:
-    present.status = AlertStatus.RESOLVED
-    present.ends_at = max(new.ends_at or new.starts_at, present.starts_at)
-    present.last_seen_at = clock.now()
-    present.save(update_fields=["status", "ends_at", "last_seen_at"])
+def _end(present: Alert, heard: Heard) -> None:
+    new = heard.new
+    told = {
+        "status": AlertStatus.RESOLVED,
+        "ends_at": max(new.ends_at or new.starts_at, present.starts_at),
+        "last_seen_at": clock.now(),
+        **marks(present, heard),
+    }
+    for name, value in told.items():
+        setattr(present, name, value)
+    present.save(update_fields=list(told))
 
 
-def _ignore(
-    new: NewAlert,
-    present: Alert,
-    integration: Integration,
-    delivery: Delivery | None,
-    turn: Turn,
-) -> Incident | None:
+def _ignore(heard: Heard, present: Alert) -> Incident | None:
     """An end from before the beginning: it belongs to an earlier episode, or a clock is wrong."""
-    if new.starts_at != present.starts_at:
-        service = present.service
-        episode.store(new, integration=integration, delivery=delivery, service=service, turn=turn)
-    home = home_of(present)
-    if home is not None and home.is_live:
-        text = (
-            f"reported an end of “{present.title}” at {new.ends_at:%F %T} UTC, which is ignored: "
-            f"the present episode began later, at {present.starts_at:%F %T} UTC"
-        )
-        _tell(home, integration, text, episode.payload_of(present))
-    return home
+    if heard.episodes.filter(starts_at=heard.new.starts_at).exists():
+        note(heard, present, Did.LATE)
+    else:
+        episode.store(heard, service=present.service, did=Did.ENDED, came_late=True)
+    return late.tell_ignored(heard, present)
 
 
 def settle_quiet() -> None:

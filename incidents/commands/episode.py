@@ -6,19 +6,20 @@ from airra.lib import clock
 from incidents.commands import flapping
 from incidents.commands import incident as incidents
 from incidents.commands.placing import place
+from incidents.commands.touching import Heard, note
 from incidents.commands.turn import Turn
 from incidents.ingest import weight
 from incidents.ingest.alerts import NewAlert
 from incidents.ingest.life import PRESENT
+from incidents.ingest.order import Newest
 from incidents.lifecycle import SEVERITY_ORDER, AlertStatus, Severity
 from incidents.models import (
     Alert,
-    Delivery,
     GroupingDecision,
     Incident,
-    Integration,
     Service,
     Silence,
+    Touch,
 )
 from incidents.queries.silences import words_of
 
@@ -38,29 +39,29 @@ def weigh(new: NewAlert, service: Service | None, turn: Turn) -> tuple[NewAlert,
 
 
 def store(
-    new: NewAlert,
+    heard: Heard,
     *,
-    integration: Integration,
-    delivery: Delivery | None,
     service: Service | None,
-    turn: Turn,
-) -> None:
-    """Keep an episode that nobody works on."""
-    turn.keep(_made(new, integration, delivery, service))
-
-
-def _made(
-    new: NewAlert,
-    integration: Integration,
-    delivery: Delivery | None,
-    service: Service | None,
+    did: Touch.Did,
+    newest: Newest | None = None,
     reason: str = "",
+    came_late: bool = False,
 ) -> Alert:
-    now = clock.now()
+    """Keep an episode that nobody works on, and note what told of it."""
+    alert = _made(heard, service, newest, reason)
+    alert.came_late = came_late
+    heard.turn.keep(alert)
+    note(heard, alert, did)
+    return alert
+
+
+def _made(heard: Heard, service: Service | None, newest: Newest | None, reason: str = "") -> Alert:
+    now, new, integration = clock.now(), heard.new, heard.integration
+    told = (newest or Newest()).with_(new.at, heard.received_at)
     return Alert(
         workspace=integration.workspace,
         integration=integration,
-        delivery=delivery,
+        delivery=heard.delivery,
         dedup_key=new.dedup_key,
         status=new.status,
         title=new.title,
@@ -73,20 +74,29 @@ def _made(
         annotations=dict(new.annotations or {}),
         url=new.url,
         starts_at=new.starts_at,
+        is_start_told=new.is_start_told,
         ends_at=new.ends_at,
+        told_at=told.told_at,
+        heard_at=told.heard_at,
         received_at=now,
         last_seen_at=now,
     )
 
 
-def begin(
-    new: NewAlert, *, integration: Integration, delivery: Delivery | None, turn: Turn
-) -> Incident | None:
-    """A new episode. Returns the incident it was put into, if any."""
+def weighed(heard: Heard) -> tuple[Heard, Service | None, str]:
+    """The word with the severity that counts, the service it names, and why it is so severe."""
+    new, turn = heard.new, heard.turn
     service = turn.service(new.service) if new.service else None
     new, reason = weigh(new, service, turn)
-    alert = _made(new, integration, delivery, service, reason)
-    is_news, is_unheard = False, turn.is_unheard(integration.pk, new.dedup_key)
+    return heard.as_(new), service, reason
+
+
+def begin(heard: Heard, *, newest: Newest | None = None) -> Incident | None:
+    """A new episode. Returns the incident it was put into, if any."""
+    heard, service, reason = weighed(heard)
+    new, turn = heard.new, heard.turn
+    alert = _made(heard, service, newest, reason)
+    is_news, is_unheard = False, turn.is_unheard(heard.integration.pk, new.dedup_key)
     if not is_unheard:  # else it cannot be flapping
         turn.keep(alert)
         is_news = flapping.look(alert)
@@ -95,6 +105,7 @@ def begin(
         incident = put(alert, new, turn=turn)
     elif is_unheard:
         turn.keep(alert)
+    note(heard, alert, Touch.Did.BEGAN)
     if is_news:
         turn.flush()
         flapping.tell(alert)

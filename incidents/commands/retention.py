@@ -1,7 +1,8 @@
 """How long deliveries are kept: bodies go first, and rows with them where no alert is left.
 
-A row that an alert or a change was read from stays, without its body and headers, so that the
-record can still say where it came from. What still waits to be read is never dropped.
+A row that began an alert or brought a change stays, without its body and headers, so that the
+record can still say where it came from. What the others did to alerts goes with them. What still
+waits to be read is never dropped.
 """
 
 from datetime import timedelta
@@ -12,7 +13,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from airra.lib import clock
 from airra.lib.jobs import CACHE_IS_DOWN
-from incidents.models import Alert, ChangeEvent, Delivery
+from incidents.models import Alert, ChangeEvent, Delivery, Touch
 
 _AT_A_TIME = 1000
 _EVERY_S = 60
@@ -45,5 +46,6 @@ def drop_old() -> int:
     chosen = Delivery.objects.filter(pk__in=found)
     named = list(chosen.filter(Q(is_named)).values_list("pk", flat=True))
     Delivery.objects.filter(pk__in=named).update(body=b"", headers={}, body_dropped_at=now)
+    Touch.objects.filter(delivery__in=named).exclude(did=Touch.Did.BEGAN).delete()
     Delivery.objects.filter(pk__in=set(found) - set(named), alerts=None, changes=None).delete()
     return len(found)

@@ -28,6 +28,7 @@ from incidents.models import (
     Service,
     Silence,
     TimelineEvent,
+    Touch,
     Workspace,
 )
 from incidents.queries import blast, grouping
@@ -82,6 +83,7 @@ class Turn:
         self._alerts: list[Alert] = []
         self._decisions: list[GroupingDecision] = []
         self._events: list[TimelineEvent] = []
+        self._touches: list[Touch] = []
         self._relied_on: dict[UUID, Severity] = {}
         self._quieted_by: set[UUID] = set()
 
@@ -210,13 +212,17 @@ class Turn:
         made = TimelineEvent(incident=incident, kind=TimelineEvent.Kind.ALERT, text=text, **told)
         self._events.append(made)
 
+    def touched(self, touch: Touch) -> None:
+        self._touches.append(touch)
+
     def flush(self) -> None:
         """Write what waits. Raises `Conflict` where it no longer holds: begin anew."""
-        if not (self._alerts or self._decisions or self._events):
+        if not (self._alerts or self._decisions or self._events or self._touches):
             return
         self._require_live()
         self._require_silent()
         Alert.objects.bulk_create(self._alerts)
+        Touch.objects.bulk_create(self._touches)
         GroupingDecision.objects.bulk_create(self._decisions)
         TimelineEvent.objects.bulk_create(self._events)
         self._forget_unwritten()

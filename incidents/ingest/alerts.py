@@ -64,7 +64,8 @@ class NewAlert:
     labels: Mapping[str, str] | None = None
     annotations: Mapping[str, str] | None = None
     url: str = ""  # http(s) page about it at its sender; empty when there is none
-    is_start_told: bool = True  # False: `starts_at` is only when it arrived
+    is_start_told: bool = True  # False: `starts_at` is only when it arrived, or was told of
+    at: datetime | None = None  # when this very word was true, by its sender's clock
 
     @property
     def is_resolved(self) -> bool:

@@ -20,6 +20,9 @@ FLAPPING_WINDOW = timedelta(minutes=60)
 # The longest gap between changes that, kept up, still makes so many in the window.
 QUIET_AFTER = FLAPPING_WINDOW / (FLAPPING_CHANGES - 1)
 
+# As far as a sender's clock may be from ours.
+SKEW = timedelta(minutes=5)
+
 
 class Step(StrEnum):
     BEGIN = "begin"  # a new episode
@@ -39,6 +42,13 @@ class Episode:
     starts_at: datetime
     is_worked_on: bool  # its incident is live
     is_held: bool = False  # it waits for others before it opens one
+    is_start_told: bool = True
+    told_at: datetime | None = None  # its newest word, by the sender's clock
+
+
+def says_severity(new: NewAlert) -> bool:
+    """Whether its severity is one that counts."""
+    return new.status in PRESENT and (bool(new.severity_word) or new.is_severity_mapped)
 
 
 def step(new: NewAlert, present: Episode | None, *, is_over: bool) -> Step:
@@ -55,7 +65,9 @@ def step(new: NewAlert, present: Episode | None, *, is_over: bool) -> Step:
 def _end(new: NewAlert, present: Episode | None) -> Step:
     if present is None:
         return Step.END_ALONE
-    is_before = new.ends_at is not None and new.ends_at < present.starts_at
+    # A beginning by our clock, an end by theirs: only a wide gap says which was first.
+    gap = timedelta() if present.is_start_told else SKEW
+    is_before = new.ends_at is not None and new.ends_at < present.starts_at - gap
     return Step.END_BEFORE if is_before else Step.END
 
 
@@ -69,7 +81,7 @@ def _fires_afresh(new: NewAlert, present: Episode) -> bool:
         new.status in PRESENT
         and present.status in PRESENT
         and new.is_start_told
-        and new.starts_at > present.starts_at
+        and new.starts_at > max(present.starts_at, present.told_at or present.starts_at)
         and not present.is_held
         and not present.is_worked_on
     )

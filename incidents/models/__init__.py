@@ -17,6 +17,7 @@ from incidents.models.incident import Incident, TimelineEvent
 from incidents.models.integration import Integration, IntegrationSecret
 from incidents.models.service import DependencySighting, Service, ServiceDependency
 from incidents.models.silence import Silence
+from incidents.models.touch import Touch
 from incidents.models.workspace import DEFAULT_WORKSPACE, Membership, Workspace, places_of
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "ServiceDependency",
     "Silence",
     "TimelineEvent",
+    "Touch",
     "Workspace",
     "places_of",
 ]

@@ -49,6 +49,16 @@ class Alert(models.Model):
     url = models.CharField(max_length=500, blank=True)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True)
+    is_start_told = models.BooleanField(default=True)
+    came_late = models.BooleanField(
+        default=False, help_text="It was over when it was first heard of: it woke nobody."
+    )
+    told_at = models.DateTimeField(
+        null=True, help_text="Its newest word, by its sender's clock where that told a time."
+    )
+    heard_at = models.DateTimeField(
+        null=True, help_text="Its newest word without a time, by when that arrived."
+    )
     received_at = models.DateTimeField(default=clock.now, editable=False)
     last_seen_at = models.DateTimeField(default=clock.now)
     times_seen = models.PositiveIntegerField(default=1)

@@ -48,6 +48,11 @@ class Delivery(models.Model):
         indexes = [
             models.Index(fields=["state", "received_at"]),
             models.Index(fields=["integration", "-id"]),
+            # What came lately, and how much of it was not read: counted without touching a row.
+            models.Index(
+                fields=["integration", "received_at", "state"], name="deliveries_that_came_lately"
+            ),
+            models.Index(fields=["-id"], condition=~Q(error=""), name="deliveries_with_an_error"),
             models.Index(
                 fields=["received_at"],
                 condition=Q(body_dropped_at__isnull=True),

@@ -97,7 +97,7 @@ def _lately(found: list[Integration]) -> dict[UUID, tuple[int, int]]:
         Delivery.objects.filter(integration__in=found, received_at__gte=since)
         .order_by()
         .values_list("integration")
-        .annotate(came=Count("pk"), not_read=Count("pk", filter=Q(state__in=NOT_READ)))
+        .annotate(came=Count("state"), not_read=Count("state", filter=Q(state__in=NOT_READ)))
     )
     return {pk: (came, not_read) for pk, came, not_read in counted}
 

@@ -13,6 +13,7 @@ from airra.lib.htmx import render_partial
 from incidents.lifecycle import AlertStatus, Severity
 from incidents.permissions import Permission
 from incidents.queries import alerts as queries
+from incidents.queries import touches
 from incidents.queries.access import may
 
 # What both the polling tag and the page need; looked up once a request.
@@ -85,6 +86,7 @@ def _alert(request: HttpRequest, alert_id: UUID) -> dict[str, Any]:
             "alert": found,
             "link": found.url if found.url.startswith(("https://", "http://")) else "",
             "episodes": queries.episodes_of(found),
+            "touches": touches.of_alert(found),
             "decisions": queries.decisions_of(found),
         }
         context["tag"] = _tag_of(context)
@@ -99,6 +101,7 @@ def _tag_of(context: dict[str, Any]) -> str:
         [getattr(alert, name) for name in ("labels", "annotations", "service_id")],
         [queries.moving_parts(episode) for episode in (alert, *context["episodes"])],
         [decision.pk for decision in context["decisions"]],
+        [touch.pk for touch in context["touches"]],
     ]
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
 

@@ -15,6 +15,7 @@ from incidents.lifecycle import AlertStatus
 from incidents.models import Delivery, Integration
 from incidents.permissions import Permission
 from incidents.queries import deliveries as queries
+from incidents.queries import touches
 from incidents.queries.access import may, permissions_of, require
 from incidents.queries.integrations import visible_integration
 from incidents.views.refusals import answers_refusals, person, writes
@@ -31,6 +32,7 @@ def deliveries(request: HttpRequest) -> HttpResponse:
         "next": found.next_cursor and filters.as_query(before=found.next_cursor),
         "senders": senders,
         "states": queries.STATES,
+        "searched": queries.SEARCHED,
     }
     return render(request, "incidents/deliveries.html", context)
 
@@ -50,17 +52,18 @@ def _became(request: HttpRequest, found: Delivery) -> dict[str, object]:
     """What became of it, and what this user may do about it."""
     held = permissions_of(request.user, found.integration.workspace)
     may_respond = Permission.RESPOND in held
-    alerts = queries.alerts_of(found)
+    shown = touches.of_delivery(found)
     return {
         "delivery": found,
-        "alerts": alerts,
+        "touches": shown,
+        "is_all": len(shown) < queries.SHOWN_ROWS,
         "changes": queries.changes_of(found),
         "may_read": may_respond,
         "may_replay": may_respond,
         "why_not": queries.why_not_replayed(found),
         "may_map": Permission.ADMINISTER in held and _is_mapped(found),
         "is_test": queries.is_test(found),
-        "is_live": any(alert.status != AlertStatus.RESOLVED for alert in alerts),
+        "is_live": any(each.alert.status != AlertStatus.RESOLVED for each in shown),
         "tag": queries.tag_of(found),
     }
 

@@ -19,6 +19,7 @@ from incidents.models import (
     ServiceDependency,
     Silence,
     TimelineEvent,
+    Touch,
     Workspace,
 )
 from incidents.permissions import Role
@@ -145,7 +146,7 @@ def alert(about: Incident, *, title: str = "High memory on payments", **fields: 
         body=b"{}",
         state=Delivery.State.PROCESSED,
     )
-    return Alert.objects.create(
+    made = Alert.objects.create(
         workspace=about.workspace,
         integration=sender,
         delivery=delivery,
@@ -158,6 +159,14 @@ def alert(about: Incident, *, title: str = "High memory on payments", **fields: 
         incident=about,
         **fields,
     )
+    touch(made, delivery)
+    return made
+
+
+def touch(of: Alert, by: Delivery, did: str = Touch.Did.BEGAN, **fields: Any) -> Touch:
+    """What a delivery did to an alert."""
+    given = {"status": of.status, "at": of.starts_at, **fields}
+    return Touch.objects.create(alert=of, delivery=by, did=did, **given)
 
 
 def silence(*, place: Workspace | None = None, **fields: Any) -> Silence:

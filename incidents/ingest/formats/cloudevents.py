@@ -120,6 +120,7 @@ def _alert(plan: Plan, event: Field, message: Message) -> NewAlert:
         severity=plan.severity(word) or _by_number(event["severitynumber"], word),
         starts_at=found["starts_at"].moment_or_unix() if status in _BEGINS else None,
         ends_at=found["ends_at"].moment_or_unix(),
+        at=event["time"].moment_or_unix(),
         service=found["service"].word(),
         description=found["description"].text(),
         labels=found["labels"].words(),

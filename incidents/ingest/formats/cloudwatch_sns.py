@@ -67,6 +67,7 @@ def _alarm(alarm: Field, message: Message) -> NewAlert:
         word=severity_word(tags, name),
         starts_at=None if status == AlertStatus.RESOLVED else changed_at,
         ends_at=changed_at,
+        at=changed_at,
         service=service_of(tags, dimensions),
         description="\n".join(part for part in parts if part),
         labels=dimensions | tags | _about(alarm),

@@ -44,6 +44,7 @@ def parse(message: Message) -> Batch:
         severity=Severity.INFO if not said["alert_priority"] and _is_success(said) else None,
         starts_at=date if begins else None,
         ends_at=ended or date,
+        at=date if begins else ended or date,
         service=tags.get("service") or said["hostname"],
         description=said["text_only_msg"] or said["alert_status"],
         labels=tags,

@@ -29,7 +29,8 @@ _AHEAD = timedelta(days=1)  # clocks differ by less; a later time is a mistake o
 class Draft:
     """One alert as a format found it; what the sender left out has its default here.
 
-    A time that lies more than a day ahead says nothing: neither a start nor an end can.
+    A time that lies more than a day ahead says nothing: neither a start nor an end can. `at` is
+    when this word was true, where its sender says so; else its end or its start has to do.
     """
 
     key: str
@@ -39,6 +40,7 @@ class Draft:
     severity: Severity | None = None  # when it is told otherwise than by a known word
     starts_at: datetime | None = None
     ends_at: datetime | None = None
+    at: datetime | None = None
     service: str = ""
     description: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -48,7 +50,11 @@ class Draft:
     def alert(self, received_at: datetime) -> NewAlert:
         found, is_mapped = severity_of(self.word)
         starts_at, ends_at = (_sane(at, received_at) for at in (self.starts_at, self.ends_at))
-        over = (ends_at or received_at) if self.status == AlertStatus.RESOLVED else None
+        is_over = self.status == AlertStatus.RESOLVED
+        over = (ends_at or received_at) if is_over else None
+        # A clock that is ahead must not make what comes after look old.
+        told = _sane(self.at, received_at) or (ends_at if is_over else starts_at)
+        at = min(told, received_at) if told is not None else None
         title = self.title.strip()[:MAX_TITLE]
         return NewAlert(
             dedup_key=_key(self.key),
@@ -57,7 +63,7 @@ class Draft:
             severity_word=self.word[:100],
             is_severity_mapped=is_mapped or self.severity is not None,
             status=self.status,
-            starts_at=starts_at or min(over or received_at, received_at),
+            starts_at=starts_at or min(over or at or received_at, received_at),
             ends_at=over,
             service=self.service.strip()[:MAX_SERVICE],
             description=self.description[:MAX_DESCRIPTION],
@@ -65,6 +71,7 @@ class Draft:
             annotations=self.annotations,
             url=link(self.url),
             is_start_told=starts_at is not None,
+            at=at,
         )
 
 
@@ -81,6 +88,11 @@ def bounded(listed: Field, message: Message) -> list[Field]:
         most = f"at most {message.most_alerts} alerts in one delivery ({_TOO_MANY})"
         raise Malformed(listed.path, most, str(len(alerts)))
     return alerts
+
+
+def after(at: datetime | None, steps: int) -> datetime | None:
+    """A moment that counts after others which bear the same time, by so many steps."""
+    return None if at is None else at + timedelta(microseconds=steps)
 
 
 def _sane(at: datetime | None, received_at: datetime) -> datetime | None:

@@ -48,6 +48,7 @@ def _alarm(event: Field, message: Message) -> NewAlert:
         word=severity_word(tags, name),
         starts_at=None if status == AlertStatus.RESOLVED else changed_at,
         ends_at=changed_at,
+        at=changed_at,
         service=service_of(tags, dimensions),
         description=_description(detail),
         labels=dimensions | tags | {key: value for key, value in about.items() if value},

@@ -2,11 +2,13 @@
 
 https://developer.pagerduty.com/docs/webhooks-overview. An incident there is one alert here. Only
 an event that begins an episode tells its start: a reopened incident keeps its first `created_at`.
+Deliveries may come in any order; `occurred_at` puts them right. Of events in one moment a
+resolution counts after what it ends, and what reopens the incident after that.
 """
 
 from incidents.ingest.alerts import Batch, Message, NewAlert
 from incidents.ingest.fields import Field, document
-from incidents.ingest.formats.draft import Draft, digest
+from incidents.ingest.formats.draft import Draft, after, digest
 from incidents.lifecycle import AlertStatus, Severity
 
 _STATUS = {
@@ -27,6 +29,7 @@ _ABOUT_STATE = frozenset(_TOLD_BY_EVENT) | {
     "incident.priority_updated",
     "incident.reassigned",
 }
+_ORDER = {"incident.resolved": 1, "incident.reopened": 2}
 _URGENCY = {"high": Severity.HIGH, "low": Severity.LOW}
 
 
@@ -54,7 +57,9 @@ def _incident(event: Field, kind: str, message: Message) -> NewAlert:
     status = _TOLD_BY_EVENT.get(kind) or _STATUS.get(data["status"].text())
     if status is None:
         data["status"].refuse(f"one of {', '.join(_STATUS)}")
-    starts = {"incident.triggered": data["created_at"], "incident.reopened": event["occurred_at"]}
+    occurred_at = event["occurred_at"].moment()
+    at = after(occurred_at, _ORDER.get(kind, 0))
+    starts = {"incident.triggered": data["created_at"].moment(), "incident.reopened": occurred_at}
     priority, urgency = _summary(data["priority"]), data["urgency"].text()
     labels = {
         "incident_key": data["incident_key"].text(),
@@ -68,8 +73,9 @@ def _incident(event: Field, kind: str, message: Message) -> NewAlert:
         status=status,
         word=priority or urgency,
         severity=None if priority else _URGENCY.get(urgency.lower()),
-        starts_at=starts[kind].moment() if kind in starts else None,
-        ends_at=event["occurred_at"].moment(),
+        starts_at=starts.get(kind),
+        ends_at=occurred_at,
+        at=at,
         service=_summary(data["service"]) or _id(data["service"]),
         labels={name: value for name, value in labels.items() if value},
         url=data["html_url"].text(),

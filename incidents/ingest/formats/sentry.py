@@ -4,7 +4,8 @@ https://docs.sentry.io/integrations/integration-platform/webhooks/. What a body 
 header `Sentry-Hook-Resource`. An alert rule only ever fires; it is joined with its issue, so that
 the issue's end ends it. An issue that regresses keeps its `firstSeen`: only the first episode
 starts there, a later one when the hook was sent. Its end is then too, because `lastSeen` may lie
-before the episode began.
+before the episode began. Hooks may come in any order and the time of sending puts them right; it is
+told in whole seconds, so a second counts from its end, after the events within it.
 """
 
 import re
@@ -13,7 +14,7 @@ from datetime import datetime
 
 from incidents.ingest.alerts import Batch, Message, NewAlert, clean
 from incidents.ingest.fields import Field, document
-from incidents.ingest.formats.draft import Draft, digest, first
+from incidents.ingest.formats.draft import Draft, after, digest, first
 from incidents.lifecycle import AlertStatus
 
 _ISSUE = {
@@ -29,6 +30,8 @@ _METRIC = {
     "warning": AlertStatus.FIRING,
     "resolved": AlertStatus.RESOLVED,
 }
+_WITHIN_A_SECOND = 999_000
+_ORDER = {"resolved": 1, "unresolved": 2}
 _SENT_AT = re.compile(r"[0-9]{10}([0-9]{3})?")
 _PROJECT = re.compile(r"/projects/[^/]+/([^/]+)/")
 
@@ -90,8 +93,8 @@ def _issue(body: Field, message: Message) -> NewAlert:
     key = issue["id"].word()
     if not key:
         issue["id"].refuse("the id of the issue")
-    sent_at = _sent_at(message)
-    starts = {"created": issue["firstSeen"].moment(), "unresolved": sent_at}
+    sent_at, first_seen = _sent_at(message), issue["firstSeen"].moment()
+    starts = {"created": first_seen, "unresolved": sent_at}
     labels = {name: issue[name].text() for name in ("shortId", "platform", "substatus", "priority")}
     return Draft(
         key=f"issue:{key}",
@@ -100,6 +103,7 @@ def _issue(body: Field, message: Message) -> NewAlert:
         word=issue["level"].text(),
         starts_at=starts.get(action),
         ends_at=sent_at,
+        at=first_seen if action == "created" else _counts_at(sent_at, action),
         service=_slug(issue["project"]),
         description=issue["culprit"].text(),
         labels={name: value for name, value in labels.items() if value},
@@ -131,6 +135,11 @@ def _metric_alert(body: Field, message: Message) -> NewAlert:
         labels={"projects": ", ".join(named)} if named else {},
         url=data["web_url"].text(),
     ).alert(message.received_at)
+
+
+def _counts_at(sent_at: datetime | None, action: str) -> datetime | None:
+    is_rounded = sent_at is not None and not sent_at.microsecond
+    return after(sent_at, (_WITHIN_A_SECOND if is_rounded else 0) + _ORDER.get(action, 0))
 
 
 def _slug(project: Field) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import User
@@ -10,13 +11,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from airra.lib import clock
-from airra.lib.ids import uuid7
 from incidents.models import Delivery, Integration, Workspace
 from incidents.queries import deliveries, integrations
 
 pytestmark = pytest.mark.django_db
 
 MANY = 30_000
+_FIRST = 0x019C0000_0000_7000_8000_000000000000
 _READS_EVERY_ROW = re.compile(r"Seq Scan on incidents_delivery\b|SCAN incidents_delivery(?! USING)")
 
 
@@ -31,7 +32,7 @@ def _stored(sender: Integration, number: int, *, wrong_every: int = 10) -> None:
     Delivery.objects.bulk_create(
         (
             Delivery(
-                id=uuid7(),
+                id=UUID(int=_FIRST + i),  # newer ones are greater
                 integration=sender,
                 identity=f"{i:064d}",
                 body=b"{}",
@@ -83,8 +84,9 @@ def test_many_rows_are_counted_listed_and_searched_by_an_index(
     assert len(found.rows) == 50
     given = deliveries.DeliveryFilters.parse({"q": "got 1999"})
     assert not deliveries.page(given, responder).rows, "that is before the newest 1,000"
-    plan = _plans(searched)[0]
-    assert "deliveries_with_an_error" in plan, plan
+    begins, rows, *_ = _plans(searched)
+    for plan in (begins, rows):
+        assert "deliveries_with_an_error" in plan, plan
 
     with CaptureQueriesContext(connection) as listed:
         deliveries.page(deliveries.DeliveryFilters(), responder)

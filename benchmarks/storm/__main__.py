@@ -1,7 +1,7 @@
 """`python -m benchmarks.storm`: how well alerts of a storm become incidents, against the truth.
 
 A thousand alerts over thirty services (`lab.storm`), with 5 % noise and several faults at once.
-The engine was tuned on seeds 1 to 8. What is printed is of other seeds, which were never tuned on.
+The engine was tuned on seeds 1 to 40 and 201 to 240. What is printed by itself is of other seeds.
 `--end-to-end` posts one storm through the webhook into a database as well: a temporary SQLite, or
 the one that AIRRA_DATABASE_URL names, which is filled.
 """
@@ -23,7 +23,7 @@ from incidents.ingest.grouping.topology import Topology
 from incidents.ingest.grouping.types import Params
 from lab.storm import Storm, storm
 
-TUNED_ON = tuple(range(1, 9))
+TUNED_ON = (*range(1, 41), *range(201, 241))
 REPORTED = tuple(range(101, 113))
 HEADER = "seed  means         alerts incidents  fewer  pair precision  pair recall"
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from uuid import UUID
 
 from incidents.ingest.grouping import reasons, rules
-from incidents.ingest.grouping.ties import Tie, strongest
+from incidents.ingest.grouping.ties import Tie, tie
 from incidents.ingest.grouping.topology import Topology
 from incidents.ingest.grouping.types import (
     Candidate,
@@ -111,10 +111,10 @@ def _alike(
     }
     params = scene.params
     ties = [
-        tie
+        found
         for c in candidates
         if c.id not in apart
-        if (tie := strongest(subject, c, scene.topology, params)) is not None and tie.score > 0
+        if (found := tie(subject, c, scene.topology, params)) is not None and found.score > 0
     ]
     best = max(ties, key=lambda t: (t.score, t.candidate.opened_at, t.candidate.key), default=None)
     facts = _facts(best, candidates, apart)
@@ -148,7 +148,7 @@ def _facts(
             "hops": best.hops,
             "minutes": round(best.minutes, 1),
             "likeness": round(best.likeness, 2),
-            "with": best.member.title,
+            "with": best.member.title if best.member else "",
             "at": best.place,
         }
     return facts

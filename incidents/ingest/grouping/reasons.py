@@ -44,7 +44,7 @@ def _named(subject: Subject, tie: Tie) -> str:
 
 
 def _host(subject: Subject, tie: Tie) -> str:
-    shared = min(subject.hosts & tie.member.hosts)
+    shared = min(subject.hosts & tie.member.hosts) if tie.member else "one host"
     return f"it is on {shared[:60]}, as an alert of {tie.candidate.key}"
 
 

@@ -30,7 +30,8 @@ def subject_of(
         home=places[0] if places else "",
         places=frozenset(places),
         hosts=words.hosts_of(labels),
-        is_own=words.is_own(title),
+        is_own=words.is_own(title) and not words.is_chore(title),
+        is_chore=words.is_chore(title),
         labels=labels,
         at=at,
     )
@@ -44,5 +45,6 @@ def as_member(subject: Subject) -> Member:
         places=subject.places,
         hosts=subject.hosts,
         is_own=subject.is_own,
+        is_chore=subject.is_chore,
         at=subject.at,
     )

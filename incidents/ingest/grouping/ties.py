@@ -1,22 +1,25 @@
-"""The strongest tie between an alert and one incident, and what it consists of."""
+"""How likely an alert is of an incident rather than of none that is open, and by what."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 
-from incidents.ingest.grouping import words
-from incidents.ingest.grouping.score import score
+from incidents.ingest.grouping import story, words
+from incidents.ingest.grouping.story import Story, minutes_between
 from incidents.ingest.grouping.topology import Topology
 from incidents.ingest.grouping.types import Candidate, Member, Params, Subject
 
 
 @dataclass(frozen=True)
 class Tie:
-    """`way` says how the two places are tied; `through` is the service they share, if any."""
+    """`way` says how the alert's place is tied to `place` of the incident.
+
+    `score` is the probability, between this incident and one of its own, that the alert is of this
+    one; `through` is the silent service that both depend on, if any.
+    """
 
     candidate: Candidate
-    member: Member
+    member: Member | None
     way: str  # same | calls | called | beside | names | named | host | words
     hops: float
     minutes: float
@@ -26,159 +29,132 @@ class Tie:
     through: str = ""
 
 
-@dataclass(frozen=True)
-class _Way:
-    name: str
-    hops: float
-    share: float = 1.0
-    through: str = ""
+def tie(subject: Subject, candidate: Candidate, topology: Topology, params: Params) -> Tie | None:
+    """The tie between an alert and an incident; the order of its members is nothing."""
+    if subject.is_chore:
+        found = list(_of_chore(subject, candidate, params))
+    else:
+        found = [*_of_host(subject, candidate, params), *_of_words(subject, candidate, params)]
+        if subject.home:
+            found += _of_story(subject, candidate, topology, params)
+    return max(found, key=lambda one: (one.score, one.way), default=None)
 
 
-def strongest(
-    subject: Subject, candidate: Candidate, topology: Topology, params: Params
-) -> Tie | None:
-    """The best tie of an alert to the members of an incident; the order of members is nothing."""
-    found = list(_ties(subject, candidate, topology, params))
-    return max(found, key=lambda tie: (tie.score, tie.member.at, tie.member.title), default=None)
+def odds(join: float, alone: float) -> float:
+    """The probability of the cheaper story, from the costs of both in nats."""
+    return 1.0 / (1.0 + math.exp(min(join - alone, 500.0)))
 
 
-def _ties(
+def alone(subject: Subject, params: Params) -> float:
+    """What it costs that the alert begins an incident."""
+    return story.beginning(story.Place(subject.at).with_(subject), params)
+
+
+def _of_story(
     subject: Subject, candidate: Candidate, topology: Topology, params: Params
 ) -> Iterator[Tie]:
-    onsets = _onsets(candidate)
-    kinds = _kinds(candidate)
-    explained = _explained(candidate, onsets, topology)
-    blamed = subject.places - {subject.home}
-    named = onsets.keys() | {place for member in candidate.members for place in member.places}
-    belief = params.blames_other if blamed and not blamed & named else 1.0
-    if subject.is_own and not _is_root(subject.home, onsets, topology):
-        belief *= params.own_cause
-    ways: dict[str, _Way | None] = {}
-    for member in candidate.members:
-        if member.home not in ways:
-            ways[member.home] = _way(subject, member.home, explained, topology, params)
-        for way in (ways[member.home], _direct(subject, member)):
-            if way is not None:
-                share = belief if way.through not in blamed else 1.0
-                yield _tie(subject, candidate, member, way, onsets, kinds, params, share)
+    """What the incident's story costs more when the alert is told in it."""
+    before = story.told_by(candidate)
+    if not before or not _is_near(subject, before, topology):
+        return
+    after = story.with_alert(before, subject)
+    costs, _ = story.cost_of(before, topology, params)
+    more, root = story.cost_of(after, topology, params)
+    way, place, hops, minutes, through = _read(subject, before, after, root, topology, params)
+    if abs(minutes) > params.window_min:
+        return
+    member, likeness = _most_alike(subject, candidate, place)
+    join = more - costs + (story.waited(minutes, params) if way == "same" else 0.0)
+    score = odds(join, alone(subject, params))
+    yield Tie(candidate, member, way, hops, minutes, likeness, score, place, through)
 
 
-def _is_root(home: str, onsets: Mapping[str, datetime], topology: Topology) -> bool:
-    """Whether nothing beneath this service is in the incident: it may be where it began."""
-    below = topology.below(home)
-    return not any(other in onsets and home not in topology.below(other) for other in below)
+def _is_near(subject: Subject, before: Story, topology: Topology) -> bool:
+    return not before.keys().isdisjoint(topology.near(subject.home))
 
 
-def _onsets(candidate: Candidate) -> Mapping[str, datetime]:
-    """When trouble was first seen at each service of the incident, by its name."""
-    first: dict[str, datetime] = dict(candidate.onsets)
-    for member in candidate.members:
-        if member.home:
-            first[member.home] = min(member.at, first.get(member.home, member.at))
-    return first
-
-
-def _kinds(candidate: Candidate) -> Mapping[tuple[str, str], datetime]:
-    """When each kind of alert was first seen at each place of the incident."""
-    first: dict[tuple[str, str], datetime] = {}
-    for member in candidate.members:
-        place = (member.home, member.kind)
-        first[place] = min(member.at, first.get(place, member.at))
-    return first
-
-
-def _explained(
-    candidate: Candidate, onsets: Mapping[str, datetime], topology: Topology
-) -> frozenset[str]:
-    """Services that need no further cause: with trouble of their own, or with trouble beneath."""
-    own = {member.home for member in candidate.members if member.is_own}
-    beneath = {
-        one
-        for one in onsets
-        if any(b in onsets and one not in topology.below(b) for b in topology.below(one))
-    }
-    return frozenset(own | beneath)
-
-
-def _way(
+def _read(
     subject: Subject,
-    there: str,
-    explained: frozenset[str],
+    before: Story,
+    after: Story,
+    root: str,
     topology: Topology,
     params: Params,
-) -> _Way | None:
-    """How the alert's service and another are tied, the nearest way of all."""
-    here = subject.home
-    if not here or not there:
-        return None
-    if here == there:
-        return _Way("same", 0)
-    share = params.explained if there in explained else 1.0
-    ways = []
-    if there in topology.below(here):
-        ways.append(_Way("calls", topology.below(here)[there]))
-    if here in topology.below(there):
-        ways.append(_Way("called", topology.below(there)[here], share))
-    ways += _beside(subject, there, share, topology)
-    return max(ways, key=lambda way: (params.per_hop**way.hops * way.share, way.name), default=None)
+) -> tuple[str, str, float, float, str]:
+    """Way, place, hops, minutes and what is silent between, of how the alert fits the story."""
+    home = subject.home
+    if home in before:
+        return "same", home, 0, minutes_between(before[home].onset, subject.at), ""
+    way = story.explanation(home, after, topology, params)
+    if root != home and way is not None:
+        name = "names" if way.place in subject.places else way.name
+        return name, way.place, way.hops, way.minutes, way.through
+    caller = min(
+        (name for name in before if home in topology.below(name)),
+        key=lambda name: (home not in before[name].blames, topology.below(name)[home], name),
+        default="",
+    )
+    if not caller:
+        return "far", "", math.inf, math.inf, ""
+    name = "named" if home in before[caller].blames else "called"
+    minutes = minutes_between(before[caller].onset, subject.at)
+    return name, caller, topology.below(caller)[home], minutes, ""
 
 
-def _beside(subject: Subject, there: str, share: float, topology: Topology) -> Iterator[_Way]:
-    """Both depend on a third, which is silent: the more callers it has, the less that says.
-
-    Unless the alert itself names it.
-    """
-    mine, theirs = topology.below(subject.home), topology.below(there)
-    for third in mine.keys() & theirs.keys():
-        others = 1 if third in subject.places else max(topology.callers(third) - 1, 1)
-        of_many = 1.0 / math.sqrt(others)
-        yield _Way("beside", mine[third] + theirs[third], share * of_many, third)
-
-
-def _direct(subject: Subject, member: Member) -> _Way | None:
-    """Ties that the alerts themselves tell of: a name, a host; or, without a place, the words."""
-    if subject.hosts & member.hosts and not (subject.home and member.home):
-        return _Way("host", 0)
-    if member.home != subject.home and member.home in subject.places:
-        return _Way("names", 0)
-    if member.home != subject.home and subject.home in member.places:
-        return _Way("named", 0.5)  # it was told of a place, which the new alert may not be about
-    if not subject.home:
-        return _Way("words", 0)
-    return None
+def _most_alike(subject: Subject, candidate: Candidate, place: str) -> tuple[Member | None, float]:
+    """The member at a place whose title reads most like the alert's."""
+    there = [member for member in candidate.members if member.home == place]
+    if not there:
+        return None, 0.0
+    likeness, _, _, member = max(
+        ((words.likeness(subject.title, m.title), m.at, m.title, m) for m in there),
+        key=lambda found: found[:3],
+    )
+    return member, likeness
 
 
-def _tie(
+def _of_host(subject: Subject, candidate: Candidate, params: Params) -> Iterator[Tie]:
+    """On the same host, where one of the two does not say of which service it is."""
+    for member in candidate.members:
+        if subject.hosts & member.hosts and not (subject.home and member.home):
+            yield _of_member("host", subject, candidate, member, 0.0, params)
+
+
+def _of_words(subject: Subject, candidate: Candidate, params: Params) -> Iterator[Tie]:
+    """Without a place, only time and words are left."""
+    if subject.home:
+        return
+    for member in candidate.members:
+        likeness = _likeness(subject, member)
+        cost = params.placeless + params.placeless_words * (1.0 - likeness)
+        yield _of_member("words", subject, candidate, member, cost, params, likeness)
+
+
+def _likeness(subject: Subject, member: Member) -> float:
+    """Of their titles or, if that is more, of their kinds with no place named."""
+    kinds = (words.without_places(one.kind) for one in (subject, member))
+    return max(words.likeness(*kinds), words.likeness(subject.title, member.title))
+
+
+def _of_chore(subject: Subject, candidate: Candidate, params: Params) -> Iterator[Tie]:
+    """A chore explains nothing and nothing explains it: it belongs with more of its kind."""
+    for member in candidate.members:
+        if member.is_chore and member.kind == subject.kind and subject.home:
+            yield _of_member("same", subject, candidate, member, 0.0, params)
+
+
+def _of_member(
+    way: str,
     subject: Subject,
     candidate: Candidate,
     member: Member,
-    way: _Way,
-    onsets: Mapping[str, datetime],
-    kinds: Mapping[tuple[str, str], datetime],
+    cost: float,
     params: Params,
-    belief: float,
+    likeness: float = 1.0,
 ) -> Tie:
-    """What is new at a place belongs to what began there just now; more of a kind to that kind."""
-    is_same = (way.name == "same" and member.kind == subject.kind) or way.name == "host"
-    onset = onsets.get(member.home, member.at)
-    since = kinds[member.home, member.kind] if is_same else onset
-    minutes = (subject.at - since).total_seconds() / 60
-    # What a sender says outright needs no likeness beside: a breaker and the trouble that it cut
-    # off never read alike, while two breakers of one caller do, whatever each of them is about.
-    is_said = way.name in {"names", "named"}
-    likeness = 1.0 if is_said else words.likeness(subject.title, member.title)
-    share = way.share * belief
-    if way.name == "words":
-        share *= params.placeless * likeness**2
-    value = score(
-        way.hops,
-        minutes,
-        likeness,
-        params=params,
-        half_life_min=params.same_half_life_min if is_same else params.cascade_half_life_min,
-        share=share,
-    )
-    return Tie(
-        candidate, member, way.name, way.hops, minutes, likeness, value,
-        place=member.home, through=way.through,
-    )  # fmt: skip
+    minutes = minutes_between(member.at, subject.at)
+    join = cost + story.waited(abs(minutes), params)
+    if way == "words":
+        join += abs(minutes) * params.late_per_min
+    score = odds(join, alone(subject, params)) if abs(minutes) <= params.window_min else 0.0
+    return Tie(candidate, member, way, 0, minutes, likeness, score, member.home)

@@ -39,6 +39,7 @@ class Subject:
     places: frozenset[str]
     hosts: frozenset[str]
     is_own: bool
+    is_chore: bool
     labels: Mapping[str, str]
     at: datetime
 
@@ -53,6 +54,7 @@ class Member:
     places: frozenset[str]
     hosts: frozenset[str]
     is_own: bool
+    is_chore: bool
     at: datetime
 
 
@@ -110,16 +112,24 @@ class Taught:
 class Params:
     """The stated numbers of similarity; see docs/explain/grouping.md for what each one means."""
 
-    threshold: float = 0.35
-    per_hop: float = 0.8
-    max_hops: int = 3
-    cascade_half_life_min: float = 8.0
-    same_half_life_min: float = 3.0
-    words_weight: float = 0.35
-    explained: float = 0.3
-    own_cause: float = 0.4
-    blames_other: float = 0.6
+    threshold: float = 0.5
+    root: float = 2.0
+    root_without_own: float = 1.0
+    root_blames: float = 2.5
+    own_elsewhere: float = 7.0
+    call: float = 1.0
+    call_min: float = 2.5
+    early_per_min: float = 1.5
+    late_per_min: float = 1.0
+    blames_other: float = 3.0
+    delay_of_blamed: float = 0.25
+    silent: float = 2.5
+    unexplained: float = 20.0
+    wait_per_min: float = 0.2
+    rule_min: float = 7.0
     placeless: float = 0.5
+    placeless_words: float = 4.0
+    max_hops: int = 3
     window_min: float = 30.0
 
 

@@ -14,7 +14,13 @@ _PARTICULAR = re.compile(r"\b(?=\w*\d)[\w.:%/-]+|[^\w\s]", re.ASCII)
 _OWN = re.compile(
     r"cpu|throttl|memory|oom|heap|garbage|disk|filesystem|volume|inode|\bio\b|restart|crash"
     r"|liveness|readiness|replica|deploy|rollout|image.?pull|evict|pool|file.?descriptor"
-    r"|certificate|clock|backup|hardware|kernel|node.?not.?ready",
+    r"|hardware|kernel|node.?not.?ready",
+    re.IGNORECASE,
+)
+# What nobody's request waits for: it wants doing some day, and explains no other trouble.
+_CHORE = re.compile(
+    r"certificate|\bexpir|licen[cs]e|backup|nightly|cron.?job|\bcron\b|clock.?skew|\bclock\b|\bntp\b"
+    r"|\bin \d+ days|image.?pull.?slow|pulling the image|vulnerabilit|\bpatch",
     re.IGNORECASE,
 )
 _TOKEN = re.compile(r"[a-z0-9]+(?:[-_.][a-z0-9]+)*", re.ASCII)
@@ -71,3 +77,13 @@ def _names(text: str, known: Mapping[str, str]) -> Iterator[str]:
 def is_own(title: str) -> bool:
     """Whether an alert tells of trouble inside of its service: of resources, starts, releases."""
     return bool(_OWN.search(title))
+
+
+def is_chore(title: str) -> bool:
+    """Whether an alert tells of work to be done some day, which no other trouble comes from."""
+    return bool(_CHORE.search(title))
+
+
+def without_places(kind: str) -> str:
+    """A kind of alert (`kind_of`) without the services that it names."""
+    return kind.rpartition(" @ ")[0]

@@ -85,7 +85,7 @@ def test_what_an_alert_names_counts_more_than_another_of_its_kind() -> None:
     breaker = alert("payments", "CircuitBreakerOpen: has cut off ledger")
     found = place(breaker, alike, named)
     assert (found.join, found.facts["way"]) == (named.id, "names")
-    assert found.reason.startswith("it names ledger, where INC-5 is, within a minute (0.9")
+    assert found.reason.startswith("it names ledger, where INC-5 is, within a minute (1.00")
 
 
 def test_what_an_incident_names_belongs_to_it() -> None:

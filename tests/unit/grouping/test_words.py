@@ -1,54 +1,10 @@
-"""Closer, sooner and more alike never lowers the score; and how words and ways are read."""
+"""How words and ways are read."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from incidents.ingest.grouping.score import score
 from incidents.ingest.grouping.topology import Topology
-from incidents.ingest.grouping.types import Params
-from incidents.ingest.grouping.words import is_own, kind_of, likeness, places_of
+from incidents.ingest.grouping.words import is_chore, is_own, kind_of, likeness, places_of
 from tests.unit.grouping.making import SHOP
-
-PARAMS = Params()
-hops = st.floats(0, 6)
-minutes = st.floats(-60, 60)
-alike = st.floats(0, 1)
-
-
-def value(hop: float, minute: float, like: float, share: float = 1.0) -> float:
-    return score(hop, minute, like, params=PARAMS, half_life_min=5, share=share)
-
-
-@given(hops, hops, minutes, alike)
-def test_closer_never_lowers_it(one: float, other: float, minute: float, like: float) -> None:
-    near, far = sorted((one, other))
-    assert value(near, minute, like) >= value(far, minute, like)
-
-
-@given(hops, minutes, minutes, alike)
-def test_sooner_never_lowers_it(hop: float, one: float, other: float, like: float) -> None:
-    soon, late = sorted((one, other), key=abs)
-    assert value(hop, soon, like) >= value(hop, late, like)
-
-
-@given(hops, minutes, alike, alike)
-def test_more_alike_never_lowers_it(hop: float, minute: float, one: float, other: float) -> None:
-    less, more = sorted((one, other))
-    assert value(hop, minute, more) >= value(hop, minute, less)
-
-
-@given(hops, minutes, alike, st.floats(0, 1))
-def test_it_lies_between_nothing_and_certain(
-    hop: float, minute: float, like: float, share: float
-) -> None:
-    assert 0 <= value(hop, minute, like, share) <= 1
-
-
-def test_words_speak_for_their_weight_and_no_more() -> None:
-    assert value(0, 0, 0) == pytest.approx(1 - PARAMS.words_weight)
-    assert value(0, 0, 1) == 1
-    assert value(0, PARAMS.window_min + 1, 1) == 0
 
 
 def test_ways_down_are_bounded_and_end_in_a_circle() -> None:
@@ -102,3 +58,18 @@ def test_likeness_does_not_mind_the_order_of_words() -> None:
 )
 def test_trouble_inside_of_a_service(title: str, own: bool) -> None:
     assert is_own(title) is own
+
+
+@pytest.mark.parametrize(
+    ("title", "chore"),
+    [
+        ("CertificateExpiresSoon: web-1 in 20 days", True),
+        ("last backup of orders-db is 26 hours old", True),
+        ("NodeClockSkewDetected", True),
+        ("DiskFull: filesystem at 100 %", False),
+        ("ImagePullBackOff", False),
+        ("HighLatency of dispatch", False),
+    ],
+)
+def test_what_wants_doing_some_day(title: str, chore: bool) -> None:
+    assert is_chore(title) is chore

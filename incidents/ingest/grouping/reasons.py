@@ -65,6 +65,11 @@ _SENTENCES = {
 
 def of_none(subject: Subject, nearest: Tie | None, params: Params) -> str:
     """Why an alert opens an incident of its own."""
+    if subject.is_chore:
+        return "it tells of work to be done some day, which nothing that is open explains"
+    if nearest is not None and _is_another_cause(subject, nearest, params):
+        key, scored = nearest.candidate.key, _of(nearest, params)
+        return f"trouble inside of {subject.home} is a cause of its own, beside {key} ({scored})"
     if nearest is not None and nearest.way == "same":
         key, place, scored = nearest.candidate.key, nearest.place, _of(nearest, params)
         return (
@@ -77,6 +82,12 @@ def of_none(subject: Subject, nearest: Tie | None, params: Params) -> str:
     if subject.home:
         return f"nothing else is open for {subject.home}"
     return "the alert names no service, so it stands alone"
+
+
+def _is_another_cause(subject: Subject, nearest: Tie, params: Params) -> bool:
+    """Whether what keeps it apart is trouble inside, and not the time between."""
+    is_late = abs(nearest.minutes) > params.rule_min
+    return subject.is_own and nearest.way in {"same", "calls", "names", "beside"} and not is_late
 
 
 def _of(tie: Tie, params: Params) -> str:

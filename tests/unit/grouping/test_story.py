@@ -66,7 +66,12 @@ def test_a_story_begins_below_and_where_trouble_is_inside() -> None:
 def test_two_services_with_trouble_inside_are_two_causes() -> None:
     there = incident(4, member("ledger", "DiskFull", min_ago=2), member("checkout", min_ago=1))
     assert place(alert("payments", "HighErrorRate"), there).join == there.id
-    assert place(alert("payments", "ContainerOOMKilled"), there).join is None
+    found = place(alert("payments", "ContainerOOMKilled"), there)
+    assert found.join is None
+    assert found.reason.startswith("trouble inside of payments is a cause of its own, beside INC-4")
+    reached = incident(5, *there.members, member("payments", "HighErrorRate", min_ago=1))
+    again = place(alert("payments", "ContainerOOMKilled"), reached)
+    assert (again.join, again.reason[:35]) == (None, "trouble inside of payments is a cau")
 
 
 def test_trouble_inside_below_explains_what_is_above() -> None:
@@ -87,7 +92,8 @@ def test_of_two_that_call_each_other_the_earlier_explains() -> None:
 def test_a_chore_explains_nothing_and_is_explained_by_nothing() -> None:
     chore = "CertificateExpiresSoon: in 20 days"
     assert place(alert("payments"), incident(4, member("payments", chore))).join is None
-    assert place(alert("payments", chore), incident(4, member("payments"))).join is None
+    found = place(alert("payments", chore), incident(4, member("payments")))
+    assert (found.join, found.reason[:29]) == (None, "it tells of work to be done s")
 
 
 def test_chores_of_one_kind_at_one_service_go_together() -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Min, QuerySet
+from django.db.models import Max, Min, QuerySet
 
 from airra.lib import clock
 from incidents.ingest.grouping.rules import first_that_matches, key_of
@@ -68,8 +68,9 @@ class Board:
         self._home = {pk: pk for pk in self._incidents}
         self._home |= {one.pk: one.merged_into_id for one in merged if one.merged_into_id}
         self._onsets: dict[UUID, dict[str, datetime]] = {}
-        for home, service, first in self._firsts():
-            self._note_onset(home, service, first)
+        self._last: dict[UUID, datetime] = {}
+        for home, service, first, last in self._spans():
+            self._note(home, service, first, last)
         self._rows: dict[str, list[_Row]] = defaultdict(list)
         self._since: datetime | None = None
         self._near: dict[str, frozenset[str]] = {}
@@ -91,7 +92,7 @@ class Board:
         if home is None:
             return
         service = alert.service.name if alert.service else ""
-        self._note_onset(home, service, alert.starts_at)
+        self._note(home, service, alert.starts_at, alert.starts_at)
         if self._since is not None and alert.starts_at >= self._since:
             row = _Row(home, alert.title, service, alert.labels, alert.starts_at)
             self._rows[service].append(row)
@@ -139,8 +140,8 @@ class Board:
             ):
                 continue
             mine = (*members.get(pk, ()), *bare.members)
-            onsets = self._onsets.get(pk, {})
-            found.append(replace(bare, members=mine, onsets=onsets) if mine else bare)
+            onsets = self._onsets.get(pk, {}) if mine else {}
+            found.append(replace(bare, members=mine, onsets=onsets, last_at=self._last.get(pk)))
         return found
 
     def _rule_stems(self, subject: Subject) -> list[str]:
@@ -184,17 +185,20 @@ class Board:
     def _all(self) -> Iterator[_Row]:
         return (row for rows in self._rows.values() for row in rows)
 
-    def _note_onset(self, home: UUID, service: str, at: datetime) -> None:
-        """When each incident first had trouble at each of its services."""
+    def _note(self, home: UUID, service: str, first: datetime, last: datetime) -> None:
+        """When an incident first had trouble at each of its services, and when it had its last."""
+        self._last[home] = max(last, self._last.get(home, last))
         onsets = self._onsets.setdefault(home, {})
         if service:
-            onsets[service] = min(at, onsets.get(service, at))
+            onsets[service] = min(first, onsets.get(service, first))
 
-    def _firsts(self) -> Iterator[tuple[UUID, str, datetime]]:
+    def _spans(self) -> Iterator[tuple[UUID, str, datetime, datetime]]:
         for alerts in self._alerts():
-            rows = alerts.values_list("incident", "service__name").annotate(first=Min("starts_at"))
-            for incident, service, first in rows:
-                yield self._home[incident], service or "", first
+            rows = alerts.values_list("incident", "service__name").annotate(
+                first=Min("starts_at"), last=Max("starts_at")
+            )
+            for incident, service, first, last in rows:
+                yield self._home[incident], service or "", first, last
 
     def _read(self, since: datetime, until: datetime | None) -> Iterator[_Row]:
         for alerts in self._alerts():

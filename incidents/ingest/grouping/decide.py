@@ -86,7 +86,7 @@ def _put_together(
     found = []
     for candidate in candidates:
         said = _said(subject, candidate, taught)
-        newest = max((m.at for m in candidate.members), default=candidate.opened_at)
+        newest = candidate.newest
         is_fresh = abs((subject.at - newest).total_seconds()) <= params.window_min * 60
         if said and is_fresh and all(t.together for t in said):
             found.append((newest, candidate.key, candidate, said[0]))

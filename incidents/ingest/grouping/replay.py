@@ -38,6 +38,7 @@ class Group:
     firing: set[str] = field(default_factory=set)
     had: dict[str, datetime] = field(default_factory=dict)
     alerts: list[str] = field(default_factory=list)
+    last_at: datetime | None = None
     is_live: bool = True
 
     @property
@@ -46,7 +47,7 @@ class Group:
 
     def as_candidate(self, subject: Subject, window_min: float) -> Candidate:
         since = subject.at - timedelta(minutes=window_min)
-        while len(self.members) > 1 and self.members[0].at < since:
+        while self.members and self.members[0].at < since:
             self.members.popleft()
         return Candidate(
             id=UUID(int=self.number),
@@ -56,6 +57,7 @@ class Group:
             opened_at=self.opened_at,
             members=tuple(self.members),
             onsets=self.onsets,
+            last_at=self.last_at,
             had_it=self.had.get(subject.key),
         )
 
@@ -135,6 +137,7 @@ class Replay:
         subject = happening.subject
         member = as_member(subject)
         group.members.append(member)
+        group.last_at = max(member.at, group.last_at or member.at)
         if member.home:
             group.onsets[member.home] = min(member.at, group.onsets.get(member.home, member.at))
         group.firing.add(subject.key)

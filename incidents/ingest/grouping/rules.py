@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from incidents.ingest.grouping.types import Candidate, Decision, Held, Means, Rule, Subject
 from incidents.ingest.matching import all_hold, any_holds
@@ -47,10 +47,10 @@ def by_rule(
     stem = key_of(subject, rule)
     window = timedelta(minutes=rule.window_min)
     mine = [c for c in candidates if c.grouping_key.startswith(stem)]
-    fresh = [c for c in mine if subject.at - _newest(c) <= window]
+    fresh = [c for c in mine if subject.at - c.newest <= window]
     about = f"rule “{rule.name}”{_shared(subject, rule)}"
     if fresh:
-        newest = max(fresh, key=lambda c: (_newest(c), c.key))
+        newest = max(fresh, key=lambda c: (c.newest, c.key))
         reason = f"{about}: {newest.key} is open and had an alert within {rule.window_min} min"
         return Decision(Means.RULE, newest.id, "", reason, rule=rule.id)
     waiting = [h for h in held if h.grouping_key == stem and subject.at - h.at <= window]
@@ -65,10 +65,6 @@ def by_rule(
         Means.RULE, None, key, f"{about}: {opened}", rule=rule.id,
         release=tuple(h.id for h in sorted(waiting, key=lambda h: (h.at, h.id))),
     )  # fmt: skip
-
-
-def _newest(candidate: Candidate) -> datetime:
-    return max((member.at for member in candidate.members), default=candidate.opened_at)
 
 
 def _shared(subject: Subject, rule: Rule) -> str:

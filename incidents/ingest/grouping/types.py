@@ -62,7 +62,9 @@ class Member:
 class Candidate:
     """A live incident that the alert might belong to.
 
-    `had_it` says when this very alert was last put there, `chosen` when a person last did so.
+    Its members are those that the alert is compared with; `onsets` and `last_at` are of all it has:
+    when trouble was first seen at each service, and when its newest alert began. `had_it` says
+    when this very alert was last put there, `chosen` when a person last did so.
     """
 
     id: UUID
@@ -71,9 +73,16 @@ class Candidate:
     service: str
     opened_at: datetime
     members: tuple[Member, ...] = ()
-    onsets: Mapping[str, datetime] = field(default_factory=dict)  # of services older than members
+    onsets: Mapping[str, datetime] = field(default_factory=dict)
+    last_at: datetime | None = None
     had_it: datetime | None = None
     chosen: datetime | None = None
+
+    @property
+    def newest(self) -> datetime:
+        """When the newest alert of it began; when it opened, where it has none."""
+        known = [member.at for member in self.members]
+        return max([*known, self.last_at] if self.last_at else known, default=self.opened_at)
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,21 @@ def test_a_rule_puts_far_services_together(told: Any, workspace: Workspace) -> N
     assert decision_on("B").rule == made
 
 
+@pytest.mark.parametrize(("window_min", "apart_min"), [(10, 8), (120, 90)])
+def test_the_newest_alert_keeps_a_rules_incident_fresh_wherever_it_was(
+    told: Any, workspace: Workspace, hands: clock.Hands, window_min: int, apart_min: int
+) -> None:
+    """Far from the alert in topology, and longer ago than likeness looks back."""
+    rule(workspace, window_min=window_min)
+    first = told("A", "payments", region="eu").says("firing")
+    hands.advance(minutes=apart_min)
+    assert told("B", "search", region="eu").says("firing") == first
+    hands.advance(minutes=apart_min)
+    assert told("C", "billing", region="eu").says("firing") == first
+    hands.advance(minutes=window_min + 1)
+    assert told("D", "payments", region="eu").says("firing") != first
+
+
 def test_a_rule_that_is_off_says_nothing(told: Any, workspace: Workspace) -> None:
     rule(workspace, is_active=False)
     told("A", "payments", region="eu").says("firing")

@@ -154,9 +154,7 @@ def _sure(claim: CheckedClaim) -> float:
 
 
 def _score(candidate: Candidate, *, at_best: bool) -> float:
-    """The upper or lower end of its log-odds against the others."""
-    if candidate.is_refuted:
-        return _REFUTED_SCORE
+    """The upper or lower end of its log-odds against the others; low once it is refuted."""
     order = max(-ORDER_CAP, min(ORDER_CAP, candidate.draft.score))
     speaks_for = [c for c in candidate.claims if c.draft.is_for]
     against = [c for c in candidate.claims if not c.draft.is_for]
@@ -166,7 +164,8 @@ def _score(candidate: Candidate, *, at_best: bool) -> float:
     else:
         parts = _capped((c.sources, _sure(c)) for c in speaks_for)
         parts += [-p for p in _capped((c.sources, _worst(c)) for c in against)]
-    return math.fsum([*parts, order])
+    score = math.fsum([*parts, order])
+    return min(score, _REFUTED_SCORE) if candidate.is_refuted else score
 
 
 def _capped(parts: Iterable[tuple[tuple[str, ...], float]]) -> list[float]:

@@ -83,6 +83,18 @@ def test_a_necessary_claim_that_fails_refutes() -> None:
     assert found.outcome is Outcome.INCONCLUSIVE
 
 
+def test_being_refuted_never_helps_what_much_speaks_against() -> None:
+    """Found by chance: the score of the refuted was better than that of one with no hope."""
+    hopeless = [
+        claim("state", weight=Weight.DECISIVE, is_for=False, source=source)
+        for source in ("platform", "metrics")
+    ]
+    needed = claim("change_preceded", verdict=ClaimVerdict.FAILS, necessary=True)
+    before, after = judged(candidate(*hopeless)), judged(candidate(*hopeless, needed))
+    assert after.hypotheses[0].state is HypothesisState.REFUTED
+    assert after.hypotheses[0].confidence <= before.hypotheses[0].confidence
+
+
 def test_offline_alone_is_never_surer_than_seventy_percent() -> None:
     found = judged(candidate(*PROVEN, score=9.0), offline=True)
     assert found.hypotheses[0].confidence <= 0.70

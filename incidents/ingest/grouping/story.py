@@ -50,11 +50,16 @@ Story = Mapping[str, Place]
 
 
 def told_by(candidate: Candidate) -> dict[str, Place]:
-    """The services of an incident; what is a chore or has no place is no part of its story."""
+    """The services of an incident; what is a chore or has no place is no part of its story.
+
+    Onsets do not tell chores from trouble: where nothing else is fresh, there is no story.
+    """
+    members = [member for member in candidate.members if member.home and not member.is_chore]
+    if not members:
+        return {}
     story = {name: Place(at) for name, at in candidate.onsets.items()}
-    for member in candidate.members:
-        if member.home and not member.is_chore:
-            story[member.home] = story.get(member.home, Place(member.at)).with_(member)
+    for member in members:
+        story[member.home] = story.get(member.home, Place(member.at)).with_(member)
     return story
 
 

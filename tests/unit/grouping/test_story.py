@@ -126,3 +126,10 @@ def test_a_cause_long_open_is_still_one_with_its_own_service() -> None:
     older = Candidate(**{**fresh.__dict__, "onsets": {"payments": member(min_ago=2).at}})
     found = place(alert("payments", "QueueBacklog"), older)
     assert (found.join, found.facts["way"]) == (older.id, "same")
+
+
+def test_an_incident_of_chores_has_no_story_though_it_has_an_onset() -> None:
+    chores = incident(4, member("payments", "BackupLate", min_ago=1))
+    known = Candidate(**{**chores.__dict__, "onsets": {"payments": member(min_ago=1).at}})
+    assert told_by(known) == {}
+    assert place(alert("payments", "QueueBacklog"), known).join is None

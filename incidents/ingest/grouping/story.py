@@ -84,7 +84,8 @@ def cost_of(story: Story, topology: Topology, params: Params) -> tuple[float, st
     explained = {name: _explained(name, story, topology, params) for name in story}
     beginnings = {name: beginning(place, params) for name, place in story.items()}
     root = min(story, key=lambda name: (beginnings[name] - explained[name], name))
-    return sum(explained.values()) - explained[root] + beginnings[root], root
+    others = (cost for name, cost in explained.items() if name != root)
+    return math.fsum([beginnings[root], *others]), root  # exact: in whatever order they were told
 
 
 def _explained(name: str, story: Story, topology: Topology, params: Params) -> float:

@@ -56,6 +56,17 @@ def test_odds_lie_between_nothing_and_certain_and_fall_with_the_cost(a: float, b
     assert odds(a, a) == pytest.approx(0.5)
 
 
+@given(st.data(), st.lists(minutes, min_size=6, max_size=6))
+def test_a_story_costs_the_same_to_the_last_bit_in_whatever_order_it_is_told(
+    data: st.DataObject, ago: list[float]
+) -> None:
+    services = ["ledger", "payments", "checkout", "gateway", "search", "disks"]
+    told = [member(name, min_ago=at) for name, at in zip(services, ago, strict=True)]
+    other = data.draw(st.permutations(told))
+    costs = [cost_of(told_by(incident(4, *these)), SHOP, PARAMS) for these in (told, other)]
+    assert costs[0] == costs[1]
+
+
 def test_a_story_begins_below_and_where_trouble_is_inside() -> None:
     climbing = [member(name, min_ago=4 - n) for n, name in enumerate(CHAIN)]
     assert root_of(incident(4, *climbing)) == "ledger"

@@ -241,6 +241,21 @@ def test_those_who_never_finish_do_not_keep_others_out(
     generic.wait_for_alert(title)
 
 
+def test_connections_that_say_nothing_hold_up_nobody(airra: Airra, generic: Receiver) -> None:
+    """Go's client, so Alertmanager, opens more connections than it has something to say on."""
+    with ExitStack() as stack:
+        for _ in range(100):
+            stack.enter_context(socket.create_connection(airra.host))
+        answer = httpx2.post(
+            generic.url,
+            content=titled(f"heard at once {uuid4()}"),
+            headers=generic.bearer,
+            trust_env=False,
+            timeout=READ_WITHIN_S,
+        )
+    assert answer.status_code == 202
+
+
 def test_a_second_token_does_not_hide_behind_the_first(airra: Airra, generic: Receiver) -> None:
     doubled = request(generic, titled("two tokens"), "Authorization: Bearer guessed")
     assert say(airra.host, doubled).status == 401

@@ -8,7 +8,7 @@ export AIRRA_VAR_DIR ?= $(CURDIR)/var
 FLOW := tests/e2e/test_incident_flow.py
 E2E = $(BIN)/python -m pytest -q -m "e2e$(if $(LOOKS),, and not slow)"
 
-.PHONY: demo run test test-servers check types lint fix e2e e2e-flow e2e-pages machine faults outcomes model-check fuzz bench bench-ingest bench-storm lock vendor setup clean
+.PHONY: demo run test test-servers check types lint fix e2e e2e-flow e2e-pages machine faults outcomes model-check properties fuzz bench bench-ingest bench-storm lock vendor setup clean
 
 setup: $(READY)
 
@@ -71,6 +71,9 @@ outcomes: $(READY)  ## every way a fix can end, on a running shop: the table of 
 
 model-check: $(READY)  ## every interleaving of the execution protocol, and the seeded defects it must find
 	$(BIN)/python -m tools.model_check
+
+properties: $(READY)  ## every property of the pure engines with thirty times the examples, drawn anew
+	$(BIN)/python -m pytest -q -n 2 --hypothesis-profile=many -m "not e2e and not live and not slow" tests/unit
 
 fuzz: $(READY)  ## a hundred thousand spoilt deliveries, read by every format; SEED for others
 	$(BIN)/python -m tools.fuzz_intake --seed $(or $(SEED),1)

@@ -15,6 +15,7 @@ from tests import migrated
 
 # How long an example takes says how busy the machine is; speed is measured in benchmarks/.
 settings.register_profile("airra", deadline=None)
+settings.register_profile("many", deadline=None, max_examples=3000)
 settings.load_profile("airra")
 
 

@@ -22,6 +22,7 @@ from incidents.commands.taking import is_of_the_database
 from incidents.ingest.alerts import Malformed
 from incidents.ingest.trust.claims import Untrusted
 from incidents.ingest.trust.judge import WITHOUT_TOKEN
+from incidents.ingest.trust.signatures import HOW, UNSIGNED
 from incidents.models import Integration
 
 Kind = Integration.Kind
@@ -96,9 +97,11 @@ def _refusal(wrong: Malformed, delivery_id: UUID) -> HttpResponse:
 
 
 def _not_proven(integration: Integration, verdict: Untrusted) -> HttpResponse:
-    """401 asks for a token, where one could be sent; 403 says why a signature does not do."""
+    """401 asks for a token, where one would do; 403 says why a signature does not, or is needed."""
     if verdict.is_signed or integration.kind in WITHOUT_TOKEN:
         return problem(403, verdict.reason)
+    if verdict.reason == UNSIGNED:
+        return problem(403, f"{verdict.reason}: {HOW[integration.kind]}")
     how = "send the token of this integration as 'Authorization: Bearer …'"
     answer = problem(401, f"{verdict.reason}: {how}")
     answer["WWW-Authenticate"] = "Bearer"

@@ -10,15 +10,18 @@ from incidents.ingest.formats.draft import Draft, digest
 from incidents.lifecycle import AlertStatus
 
 STATE_CHANGE = "CloudWatch Alarm State Change"
-_CONFIGURATION = "CloudWatch Alarm Configuration Change"
+_NO_STATE_OF_AN_ALARM = {  # a rule that takes all of `aws.cloudwatch` brings them too
+    "CloudWatch Alarm Configuration Change": "a change of an alarm's configuration, not its state",
+    "CloudWatch Alarm Contributor State Change": "one contributor; its alarm tells its own state",
+}
 
 
 def parse(message: Message) -> Batch:
     """The alarm of one event. Raises `Malformed` with the field that is wrong."""
     event = document(message)
     kind = event["detail-type"].text()
-    if kind == _CONFIGURATION:
-        return Batch(note="a change of an alarm's configuration, not of its state")
+    if kind in _NO_STATE_OF_AN_ALARM:
+        return Batch(note=_NO_STATE_OF_AN_ALARM[kind])
     if kind != STATE_CHANGE:
         event["detail-type"].refuse(f'"{STATE_CHANGE}"')
     return Batch((_alarm(event, message),))

@@ -1,7 +1,9 @@
 """What senders of PagerDuty's Events API v2 post: they change the address, and nothing else.
 
 https://developer.pagerduty.com/docs/send-alert-event and …/send-change-event. The routing key is
-the secret of the integration and never part of a key or a label.
+the secret of the integration and never part of a key or a label. A trigger without a severity is
+taken, though PagerDuty asks for one: Alertmanager leaves it empty where the alerts of a group
+differ in it, and gives an event up for good at a 400.
 """
 
 from incidents.ingest.alerts import Batch, Message, NewAlert, NewChange
@@ -42,7 +44,7 @@ def _alert(body: Field, message: Message) -> NewAlert:
         payload = Field("payload", {})
     named = {name: payload[name].text() for name in (*_NAMING, "class")}
     summary = payload["summary"].text()
-    for needed in ("summary", "source", "severity") if action == "trigger" else ():
+    for needed in ("summary", "source") if action == "trigger" else ():
         if not payload[needed].text():
             payload[needed].refuse("a text, as PagerDuty asks of a trigger")
     details = payload["custom_details"]

@@ -20,6 +20,7 @@ GRAFANA, GRAFANA_TIME = "x-grafana-alerting-signature", "x-grafana-alerting-time
 PAGERDUTY = "x-pagerduty-signature"
 SENTRY, SENTRY_TIME = "sentry-hook-signature", "sentry-hook-timestamp"
 GITHUB = "x-hub-signature-256"
+UNSIGNED = "it is not signed"
 _MOST = 20  # signatures in one header: a rotation has two
 
 
@@ -39,7 +40,7 @@ def by_signature(
     """By a key that still holds. Each key is tried on each signature, whatever came before."""
     signed = read(arrival)
     if not signed.signatures:
-        return Untrusted("it is not signed")
+        return Untrusted(UNSIGNED)
     if reason := _staleness(signed, arrival):
         return Untrusted(reason, is_signed=True)
     equal = [key for key in held if key.key and _fits(signed, key.key)]
@@ -123,6 +124,11 @@ READ: Mapping[str, Callable[[Arrival], Signed]] = {
     "pagerduty": _pagerduty,
     "sentry": _sentry,
     "github": _github,
+}
+# What to tell a sender whose token was enough until a key was set.
+HOW: Mapping[str, str] = {
+    "generic": "sign it with the signing key, as 'X-Airra-Signature: t=<unix seconds>,v1=<hex>'",
+    "grafana": "set the signing key as the secret of the contact point's HMAC signature",
 }
 HEADERS: Mapping[str, frozenset[str]] = {
     "generic": frozenset({GENERIC}),

@@ -173,7 +173,9 @@ def test_once_there_is_a_key_the_token_does_not_open(
     assert sender.post(FIRING[kind]).status_code == 202
     set_signing_key(integration=sender.integration, by=admin_user)
     answer = sender.post(FIRING[kind])
-    assert answer.status_code in {401, 403}
+    assert answer.status_code == 403
+    assert "Bearer" not in answer.json()["detail"], "or people send the key as a token"
+    assert "signing key" in answer.json()["detail"]
     assert sender.states()[-1] == State.UNTRUSTED
 
 

@@ -178,9 +178,10 @@ def test_the_state_before_is_not_the_state() -> None:
 
 
 def test_other_events_of_the_bus_are_a_note_or_refused() -> None:
-    configured = cloudwatch.event().but(("detail-type",), "CloudWatch Alarm Configuration Change")
-    batch = read("eventbridge", configured.message(), mapping=None)
-    assert (batch.alerts, "configuration" in batch.note) == ((), True)
+    for of, word in (("Configuration", "configuration"), ("Contributor State", "contributor")):
+        told = cloudwatch.event().but(("detail-type",), f"CloudWatch Alarm {of} Change")
+        batch = read("eventbridge", told.message(), mapping=None)
+        assert (batch.alerts, word in batch.note) == ((), True)
     foreign = cloudwatch.event().but(("detail-type",), "EC2 Instance State-change Notification")
     assert refused("eventbridge", foreign).field == "detail-type"
 

@@ -146,6 +146,13 @@ def test_a_follow_up_needs_its_key_and_nothing_else() -> None:
         assert refused("pagerduty_events", keyless) == "dedup_key"
 
 
+def test_a_trigger_without_a_severity_is_taken_and_flagged() -> None:
+    """Alertmanager leaves it empty where the alerts of a group differ, and drops a refused one."""
+    for severity in ("", ..., None):
+        found = event(pagerduty.event(severity=severity))
+        assert (found.severity, found.is_severity_mapped) == (Severity.MEDIUM, False)
+
+
 def test_a_trigger_without_a_key_gets_one_that_a_resolve_can_use() -> None:
     keyless = pagerduty.event().but(("dedup_key",), ...)
     given = event(keyless).dedup_key

@@ -174,7 +174,6 @@ VENDORS = (
             (("payload",), "payload"),
             (("payload", "summary"), "payload.summary"),
             (("payload", "source"), "payload.source"),
-            (("payload", "severity"), "payload.severity"),
         ),
     ),
     Vendor(

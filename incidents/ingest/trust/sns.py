@@ -40,6 +40,7 @@ _SIGNED = {
 _SIGNED["UnsubscribeConfirmation"] = _SIGNED["SubscriptionConfirmation"]
 _HASHES = {"1": SHA1, "2": SHA256}
 _NEVER_NEEDED = ("Subject",)
+_NO_MESSAGE = "it is no signed message of SNS: is raw message delivery on?"
 
 
 def is_of_sns(url: str, *, suffix: str = "") -> bool:
@@ -67,7 +68,7 @@ def by_certificate(
     """Whether SNS signed it, for a topic of `topics`."""
     message = _message(arrival.body)
     if message is None:
-        return Untrusted("it is no message of SNS")
+        return Untrusted(_NO_MESSAGE)
     if reason := _objection(message, topics, arrival.received_at):
         return Untrusted(reason, is_signed=True)
     url = message["SigningCertURL"]

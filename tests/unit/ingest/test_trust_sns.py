@@ -148,10 +148,11 @@ def test_a_certificate_that_cannot_be_had_decides_nothing() -> None:
         b'{"Type": 1}',
         json.dumps(SIGNER.signed(TOLD) | {"Type": "Other"}).encode(),
         b"[" * 5000,
+        b'{"AlarmName": "cpu", "NewStateValue": "ALARM"}',  # as raw message delivery brings it
     ],
 )
 def test_anything_else_is_no_message(body: bytes) -> None:
-    assert reason(asked(body)) == "it is no message of SNS"
+    assert reason(asked(body)) == "it is no signed message of SNS: is raw message delivery on?"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from incidents.ingest.alerts import Batch, Message, NewAlert
 from incidents.ingest.fields import TIME, Field, document
-from incidents.ingest.formats.draft import Draft, bounded, digest, first
+from incidents.ingest.formats.draft import Draft, bounded, digest, first, left_out
 from incidents.lifecycle import AlertStatus
 
 VERSION = "4"
@@ -24,10 +24,9 @@ def parse(message: Message) -> Batch:
     alerts = bounded(body["alerts"], message)
     if not alerts:
         body["alerts"].refuse("at least one alert")
-    return Batch(
-        alerts=tuple(_alert(alert, message) for alert in alerts),
-        left_out=body["truncatedAlerts"].count(),
-    )
+    cut = body["truncatedAlerts"].count()
+    told = tuple(_alert(alert, message) for alert in alerts)
+    return Batch(told, left_out=cut, note=left_out(cut))
 
 
 def identity(message: Message) -> str:

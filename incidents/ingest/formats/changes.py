@@ -45,5 +45,6 @@ def _change(change: Field, message: Message) -> NewChange:
             after=change["to"].word(),
             revision=change["revision"].word(),
             url=change["url"].text(),
-        )
+        ),
+        received_at=message.received_at,
     )

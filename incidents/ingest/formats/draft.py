@@ -90,6 +90,11 @@ def bounded(listed: Field, message: Message) -> list[Field]:
     return alerts
 
 
+def left_out(count: int) -> str:
+    """What people are told of alerts that a sender's own limit kept back."""
+    return f"{count} more alerts were left out by its sender's own limit" if count else ""
+
+
 def after(at: datetime | None, steps: int) -> datetime | None:
     """A moment that counts after others which bear the same time, by so many steps."""
     return None if at is None else at + timedelta(microseconds=steps)
@@ -102,11 +107,15 @@ def _sane(at: datetime | None, received_at: datetime) -> datetime | None:
 KINDS = ("deploy", "flag", "config", "scale", "restart", "other")
 
 
-def fitted(change: NewChange) -> NewChange:
-    """The same change, cut to what can be stored; a kind nobody knows is "other"."""
+def fitted(change: NewChange, *, received_at: datetime) -> NewChange:
+    """The same change, cut to what can be stored; a kind nobody knows is "other".
+
+    What is told was done: it cannot lie ahead, where no search for a cause would find it.
+    """
     kind = change.kind.lower()
     return replace(
         change,
+        at=min(change.at, received_at),
         dedup_key=_key(change.dedup_key),
         kind=kind if kind in KINDS else "other",
         service=change.service.strip()[:MAX_SERVICE],

@@ -64,7 +64,8 @@ def _change(body: Field, state: str, message: Message) -> NewChange:
             after=environment,
             revision=deployment["sha"].text(),
             url=first((*pages, repository["html_url"].text())),
-        )
+        ),
+        received_at=message.received_at,
     )
 
 

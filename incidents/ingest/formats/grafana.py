@@ -11,7 +11,7 @@ would ever end it.
 from incidents.ingest.alerts import Batch, Message, NewAlert
 from incidents.ingest.fields import TIME, Field, document
 from incidents.ingest.formats.alertmanager import SERVICE_LABELS, states_told, status_of
-from incidents.ingest.formats.draft import Draft, bounded, digest, first
+from incidents.ingest.formats.draft import Draft, bounded, digest, first, left_out
 from incidents.lifecycle import AlertStatus
 
 VERSION = "1"
@@ -41,10 +41,9 @@ def parse(message: Message) -> Batch:
     if not alerts:
         return Batch(note="Grafana's test notification: the contact point reaches AIRRA")
     organisation = body["orgId"].word()
-    return Batch(
-        alerts=tuple(_alert(alert, organisation, message) for alert in alerts),
-        left_out=body["truncatedAlerts"].count(),
-    )
+    cut = body["truncatedAlerts"].count()
+    told = tuple(_alert(alert, organisation, message) for alert in alerts)
+    return Batch(told, left_out=cut, note=left_out(cut))
 
 
 def identity(message: Message) -> str:

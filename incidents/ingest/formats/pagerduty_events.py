@@ -79,7 +79,8 @@ def _change(body: Field, message: Message) -> NewChange:
             actor=details.get("actor", ""),
             revision=details.get("revision", ""),
             url=_link(body["links"]),
-        )
+        ),
+        received_at=message.received_at,
     )
 
 

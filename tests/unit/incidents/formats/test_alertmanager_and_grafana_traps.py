@@ -63,7 +63,11 @@ def test_alerts_that_do_not_say_which_they_are_have_no_identity() -> None:
 @pytest.mark.parametrize("kind", ["alertmanager", "grafana"])
 def test_alerts_left_out_by_a_limit_are_counted(kind: str) -> None:
     body = (alertmanager if kind == "alertmanager" else grafana).body(truncatedAlerts=7)
-    assert read(kind, Sent(body).message(), mapping=None).left_out == 7
+    batch = read(kind, Sent(body).message(), mapping=None)
+    assert (batch.left_out, batch.note) == (
+        7,
+        "7 more alerts were left out by its sender's own limit",
+    )
 
 
 def test_the_page_about_it_is_the_rule() -> None:

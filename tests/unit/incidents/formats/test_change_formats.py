@@ -59,6 +59,10 @@ def test_without_a_time_it_happened_on_arrival() -> None:
     assert the_change(Sent(own.change(at=1772365800))).at == AT
 
 
+def test_a_clock_that_is_ahead_puts_no_change_where_nobody_looks() -> None:
+    assert the_change(Sent(own.change(at="2030-01-01T00:00:00Z"))).at == NOW
+
+
 @pytest.mark.parametrize(
     ("kind", "read_as"), [("FLAG", "flag"), ("party", "other"), (..., "other")]
 )

@@ -25,6 +25,8 @@ from incidents.ingest.grouping.types import (
     Taught,
 )
 
+NEARLY = 0.05  # of score: so little less is told as fitting nearly as well
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -116,10 +118,14 @@ def _alike(
         if c.id not in apart
         if (found := tie(subject, c, scene.topology, params)) is not None and found.score > 0
     ]
-    best = max(ties, key=lambda t: (t.score, t.candidate.opened_at, t.candidate.key), default=None)
+    fitting = sorted((t for t in ties if t.score >= params.threshold), key=_fit, reverse=True)
+    best = fitting[0] if fitting else max(ties, key=_fit, default=None)
     facts = _facts(best, candidates, apart)
-    if best is not None and best.score >= params.threshold:
-        reason = reasons.of_tie(subject, best, params, now)
+    if best is not None and fitting:
+        rival = next((t for t in fitting[1:] if best.score - t.score < NEARLY), None)
+        if rival is not None:
+            facts["nearly"] = {"incident": rival.candidate.key, "score": round(rival.score, 4)}
+        reason = reasons.of_tie(subject, best, params, now, rival=rival)
         return Decision(
             Means.SIMILARITY, best.candidate.id, "", reason,
             score=round(best.score, 4), threshold=params.threshold, facts=facts,
@@ -133,6 +139,14 @@ def _alike(
         score=round(best.score, 4) if best else None,
         threshold=params.threshold if best else None, facts=facts,
     )  # fmt: skip
+
+
+def _fit(tie: Tie) -> tuple[float, float, str]:
+    """Of those that fit alike, to the two digits that people see, the nearest in time comes first.
+
+    What is free in the story (an alert some minutes after its callee's) fits all alike.
+    """
+    return round(tie.score, 2), -abs(tie.minutes), tie.candidate.key
 
 
 def _facts(

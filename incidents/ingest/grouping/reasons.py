@@ -6,13 +6,17 @@ from incidents.ingest.grouping.ties import Tie
 from incidents.ingest.grouping.types import Candidate, Params, Subject
 
 
-def of_tie(subject: Subject, tie: Tie, params: Params, now: datetime) -> str:
-    """Why an alert joins the incident it is tied to."""
+def of_tie(
+    subject: Subject, tie: Tie, params: Params, now: datetime, *, rival: Tie | None = None
+) -> str:
+    """Why an alert joins the incident it is tied to, and what would have been nearly as good."""
     key = tie.candidate.key
+    nearly = f"; {rival.candidate.key} fits nearly as well ({rival.score:.2f})" if rival else ""
     if tie.way == "same":
-        return f"{key} is about {tie.place} too: {ago(now - tie.candidate.opened_at)}"
+        return f"{key} is about {tie.place} too: {ago(now - tie.candidate.opened_at)}{nearly}"
     sentence = _SENTENCES[tie.way](subject, tie)
-    return f"{sentence}, {apart(tie.minutes)} ({tie.score:.2f}, needed {params.threshold:.2f})"
+    told = f"{tie.score:.2f}, needed {params.threshold:.2f}"
+    return f"{sentence}, {apart(tie.minutes)} ({told}){nearly}"
 
 
 def _calls(subject: Subject, tie: Tie) -> str:

@@ -152,6 +152,23 @@ def test_what_a_person_put_together_joins_across_the_topology() -> None:
     assert "Ada (2026-02-28) put an alert of this kind together" in found.reason
 
 
+def test_of_two_that_fit_alike_the_nearest_in_time_takes_it_and_the_other_is_told() -> None:
+    begun_before = incident(4, member("index", min_ago=2), member("search", min_ago=0.2))
+    opened_after = incident(5, member("checkout", min_ago=1))
+    found = place(alert("gateway"), begun_before, opened_after)
+    assert found.join == begun_before.id
+    assert found.reason.endswith("; INC-5 fits nearly as well (0.95)")
+    assert found.facts["nearly"] == {"incident": "INC-5", "score": 0.9526}
+
+
+def test_what_does_not_fit_is_not_told_as_nearly_fitting() -> None:
+    far = incident(5, member("disks", min_ago=1))
+    found = place(alert("gateway"), incident(4, member("checkout", min_ago=1)), far)
+    assert found.join == UUID(int=4)
+    assert "nearly" not in found.reason
+    assert "nearly" not in found.facts
+
+
 def test_the_newest_word_of_people_counts() -> None:
     far, new = member("disks", "RaidDegraded"), alert("payments")
     pair = frozenset((far.kind, new.kind))

@@ -29,12 +29,15 @@ class Guide:
     paste: Callable[[Door], list[Snippet]]
     docs: str  # the page of our documentation
     path: str = ""  # where it delivers below the base, if not at the integration's own address
+    signed: str = ""  # the steps in place of `steps` once it has a key that signs
+    paste_signed: Callable[[Door], list[Snippet]] = snippets.nothing
 
     def address(self, door: Door) -> str:
         return f"{door.base_url}{self.path}" if self.path else door.hook
 
-    def told(self, door: Door) -> list[str]:
-        steps = (" ".join(step.split()) for step in self.steps.split("\n\n"))
+    def told(self, door: Door, *, is_signed: bool = False) -> list[str]:
+        chosen = self.signed if is_signed else self.steps
+        steps = (" ".join(step.split()) for step in chosen.split("\n\n"))
         return [step.format(hook=door.hook, base=door.base_url) for step in steps]
 
 
@@ -44,10 +47,13 @@ GUIDES: Mapping[str, Guide] = {
         about="Alerts of Prometheus, Mimir, Thanos and VictoriaMetrics.",
         proof=Proof.TOKEN,
         steps="""
-            Add the receiver and the route to alertmanager.yml. “continue” keeps the
-            receivers you have.
+            Add the receiver to alertmanager.yml, and its route before the others.
 
-            Check it with “amtool check-config”, and reload Alertmanager.
+            “continue” goes on to the routes below, not to the receiver of the root: where
+            there are no other routes, add one to it, or it hears nothing any more.
+
+            Check it with “amtool check-config”, and who is told with “amtool config
+            routes test”; then reload Alertmanager.
         """,
         paste=snippets.alertmanager,
         docs="connect-alertmanager.md",
@@ -65,6 +71,13 @@ GUIDES: Mapping[str, Guide] = {
         """,
         paste=snippets.grafana,
         docs="connect-grafana.md",
+        signed="""
+            In the contact point's HMAC signature settings put the signing key in as the
+            secret, and name X-Grafana-Alerting-Timestamp as the timestamp header. Grafana
+            12 and later can.
+
+            Take the token out: it is not enough any more.
+        """,
     ),
     "datadog": Guide(
         name="Datadog",
@@ -172,6 +185,11 @@ GUIDES: Mapping[str, Guide] = {
         """,
         paste=snippets.generic,
         docs="connect-anything.md",
+        signed="""
+            Sign each body with the signing key: the HMAC-SHA256 of the Unix time, a dot and
+            the body. The key itself is never sent along.
+        """,
+        paste_signed=snippets.generic_signed,
     ),
     "changes": Guide(
         name="Change events",

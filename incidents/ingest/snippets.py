@@ -37,12 +37,13 @@ receivers:
           authorization:
             type: Bearer
             credentials: {door.secret}
-route:
-  routes:
+"""
+    routes = """\
     - receiver: airra
       continue: true
+    - receiver: <the receiver of the root, where there are no routes yet>
 """
-    return [Snippet("alertmanager.yml", text)]
+    return [Snippet("Among the receivers", text), Snippet("First among the routes", routes)]
 
 
 def grafana(door: Door) -> list[Snippet]:
@@ -132,6 +133,18 @@ curl {door.hook} -H 'Authorization: Bearer {door.secret}' \\
 """
     over = text.replace('"firing"', '"resolved"')
     return [Snippet("An alert", text), Snippet("Its end", over)]
+
+
+def generic_signed(door: Door) -> list[Snippet]:
+    text = f"""\
+key='{door.secret}'
+body='{{"title": "disk is full", "service": "payments", "severity": "high", "state": "firing"}}'
+t=$(date +%s)
+signature=$(printf '%s.%s' "$t" "$body" | openssl dgst -sha256 -hmac "$key" -r | cut -d' ' -f1)
+curl {door.hook} -H "X-Airra-Signature: t=$t,v1=$signature" \\
+  -H 'Content-Type: application/json' --data-raw "$body"
+"""
+    return [Snippet("An alert", text)]
 
 
 def changes(door: Door) -> list[Snippet]:

@@ -64,10 +64,11 @@ class Instructions:
     snippets: list[Snippet]
     secret: str = ""
     vendor: str = ""  # the vendor's own page about it
+    is_signed: bool = False
 
     @property
     def secret_label(self) -> str:
-        return str(self.guide.proof).capitalize()
+        return "Signing key" if self.is_signed else str(self.guide.proof).capitalize()
 
 
 def _visible(user: AnyUser) -> QuerySet[Integration]:
@@ -120,10 +121,14 @@ def changes(integration: Integration, *, limit: int = 10) -> list[ChangeEvent]:
     return list(integration.changes.select_related("service").order_by("-at", "-id")[:limit])
 
 
-def instructions(integration: Integration, *, secret: str = "") -> Instructions | None:
+def instructions(
+    integration: Integration, *, secret: str = "", is_key: bool = False
+) -> Instructions | None:
+    """`is_key`: the secret signs and is never sent along, so no snippet may send it."""
     guide = GUIDES.get(integration.kind)
     if guide is None:
         return None
+    is_signed = bool(guide.signed) and (is_key or (not secret and _must_sign(integration)))
     found = FORMATS.get(integration.kind)
     about = found.docs if found else ""
     door = Door(
@@ -136,8 +141,14 @@ def instructions(integration: Integration, *, secret: str = "") -> Instructions 
     return Instructions(
         guide,
         guide.address(door),
-        guide.told(door),
-        guide.paste(door),
+        guide.told(door, is_signed=is_signed),
+        guide.paste_signed(door) if is_signed else guide.paste(door),
         secret=secret,
         vendor=about if about.startswith("https://") else "",
+        is_signed=is_signed,
     )
+
+
+def _must_sign(integration: Integration) -> bool:
+    keys = integration.secrets.filter(use=IntegrationSecret.Use.SIGNING)
+    return keys.filter(Q(expires_at=None) | Q(expires_at__gt=clock.now())).exists()

@@ -102,7 +102,8 @@ def new_key(request: HttpRequest, integration_id: UUID) -> HttpResponse:
             form.refuse(error)
         else:
             if not given:
-                return shown_once(request, found, text, heading=f"New key of {found.name}")
+                heading = f"New key of {found.name}"
+                return shown_once(request, found, text, heading=heading, is_key=True)
             toast(request, "From now on signatures are checked with this key.")
             return redirect(request, "incidents:integration", found.pk)
     note = "From then on a delivery that is not signed is not trusted."

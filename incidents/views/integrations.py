@@ -39,6 +39,7 @@ def integration(request: HttpRequest, integration_id: UUID) -> HttpResponse:
         "deliveries": deliveries.latest(found),
         "changes": queries.changes(found),
         "refused": deliveries.refused(found),
+        "mapping": list(found.mapping.items()),  # a template takes `.items` for its key "items"
         **_rights(request, found),
     }
     return render(request, "incidents/integration.html", context)
@@ -104,9 +105,14 @@ def _made(request: HttpRequest, form: IntegrationForm, kind: str) -> HttpRespons
 
 
 def shown_once(
-    request: HttpRequest, integration: Integration, secret: str, *, heading: str
+    request: HttpRequest,
+    integration: Integration,
+    secret: str,
+    *,
+    heading: str,
+    is_key: bool = False,
 ) -> HttpResponse:
     """The one page that shows a secret, beside how it is used."""
-    how = queries.instructions(integration, secret=secret)
+    how = queries.instructions(integration, secret=secret, is_key=is_key)
     context = {"integration": integration, "how": how, "heading": heading}
     return render(request, "incidents/integration_ready.html", context)

@@ -147,6 +147,11 @@ def test_a_signing_key_is_brought_or_made(as_admin: Client, sender: Integration)
     path = f"/integrations/{sender.pk}/key/"
     made = as_admin.post(path, {"overlap_h": "0"}).content.decode()
     assert "This is the only time the secret is shown" in made
+    assert "Signing key" in made
+    assert "X-Airra-Signature" in made
+    assert "Bearer" not in made, "a key that signs is never sent along"
+    page = as_admin.get(f"/integrations/{sender.pk}/").content.decode()
+    assert "Authorization: Bearer" not in page, "a token is not enough any more"
     brought = as_admin.post(path, {"overlap_h": "0", "key": "a key of theirs"}, follow=True)
     assert "a key of theirs" not in brought.content.decode()
     short = as_admin.post(path, {"overlap_h": "0", "key": "x"})

@@ -165,3 +165,13 @@ def test_a_sender_with_a_format_of_its_own_has_no_mapping(
 ) -> None:
     other = Integration.objects.create(workspace=workspace, name="am", kind="alertmanager")
     assert as_admin.get(at(other)).status_code == 404
+
+
+def test_the_senders_page_shows_a_mapping_of_several_alerts_in_one_body(
+    as_admin: Client, sender: Integration
+) -> None:
+    sender.mapping = {"items": "problems", "title": "what"}
+    sender.save(update_fields=["mapping"])
+    page = as_admin.get(f"/integrations/{sender.pk}/")
+    assert page.status_code == 200
+    assert "<code>problems</code>" in page.content.decode()

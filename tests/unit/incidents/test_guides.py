@@ -60,12 +60,15 @@ def test_every_kind_has_a_guide_and_every_guide_a_page() -> None:
 
 
 def test_alertmanagers_lines_are_yaml_with_the_address_and_the_token() -> None:
-    (snippet,) = pasted("alertmanager")
-    (receiver,) = yaml.safe_load(snippet.text)["receivers"]
+    receivers, routes = pasted("alertmanager")
+    (receiver,) = yaml.safe_load(receivers.text)["receivers"]
     (hook,) = receiver["webhook_configs"]
     assert hook["url"] == "https://airra.example.org/hooks/0190/"
     assert hook["http_config"]["authorization"] == {"type": "Bearer", "credentials": SECRET}
     assert hook["send_resolved"] is True
+    ours, rest = yaml.safe_load(routes.text)
+    assert ours == {"receiver": "airra", "continue": True}
+    assert rest["receiver"], "else the receiver of the root hears nothing any more"
 
 
 def test_grafanas_file_is_yaml_with_the_address_and_the_token() -> None:

@@ -4,6 +4,7 @@ A matcher is kept as `{"label", "op", "value"}`. As in Alertmanager a label that
 empty, and a pattern has to fit the whole value.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +14,9 @@ from incidents.ingest import patterns
 MAX_MATCHERS = 20
 MAX_LABEL = 100
 MAX_VALUE = 500
+_ANOTHER = re.compile(
+    r",\s*[A-Za-z_][\w.]*\s*(=|!=|=~|!~)\s"
+)  # as others write several in one line
 
 
 class BadMatcher(ValueError):
@@ -42,7 +46,9 @@ class Matcher:
         return {"label": self.label, "op": str(self.op), "value": self.value}
 
     def __str__(self) -> str:
-        return f"{self.label} {self.op} {self.value}"
+        """As people write it, in quotes where it would be read as something else without."""
+        is_plain = self.value == self.value.strip() and not _is_odd(self.value)
+        return f"{self.label} {self.op} " + (self.value if is_plain else f'"{self.value}"')
 
 
 def matcher(label: str, op: str, value: str) -> Matcher:
@@ -96,7 +102,23 @@ def _line(line: str) -> Matcher:
         msg = f"“{line[:60]}” holds none of {' '.join(Op)}"
         raise BadMatcher(msg)
     at, _, op = min(found)  # the leftmost; of those that begin there, the longer
-    return matcher(line[:at], op, line[at + len(op) :].strip())
+    value = line[at + len(op) :].strip()
+    if _is_quoted(value):
+        return matcher(line[:at], op, value[1:-1])
+    if _is_odd(value):
+        msg = f"“{line[:60]}”: one matcher a line, as in region = eu-1; quote a value that is odd"
+        raise BadMatcher(msg)
+    return matcher(line[:at], op, value)
+
+
+def _is_quoted(value: str) -> bool:
+    """As Alertmanager and PromQL write it; the quotes are no part of the value."""
+    return len(value) > 1 and value[0] == value[-1] == '"'
+
+
+def _is_odd(value: str) -> bool:
+    """More likely a slip, which would match nothing and say nothing, than a label's value."""
+    return _is_quoted(value) or value.startswith("=") or _ANOTHER.search(value) is not None
 
 
 def as_lines(found: Iterable[Matcher]) -> str:

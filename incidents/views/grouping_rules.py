@@ -31,7 +31,7 @@ class RuleForm(forms.Form):
         required=False,
         label="Labels, one a line",
         widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
-        help_text="region = eu-1, env != test, host =~ db-.*, service = payments",
+        help_text="Such as service = payments or host =~ db-.*; the others are != and !~.",
     )
     group_by = forms.CharField(
         required=False,

@@ -44,7 +44,7 @@ class SilenceForm(forms.Form):
         required=False,
         label="Labels, one a line; all have to hold",
         widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
-        help_text="region = eu-1, env != test, host =~ db-.*, host !~ db-9.*",
+        help_text="Such as region = eu-1 or host =~ db-.*; the others are != and !~.",
     )
     starts_at = Moment(label="From", help_text="Empty: from now.")
     ends_at = Moment(label="Until", help_text="At most 30 days later.")

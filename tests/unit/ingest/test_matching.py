@@ -31,6 +31,9 @@ LABELS = {"service": "payments", "host": "db-12.eu", "n": "1|2"}
         ("n = 1|2", True),
         ("n =~ 1|2", False),
         ("n =~ 1\\|2", True),
+        ('service = "payments"', True),  # as Alertmanager and PromQL write it
+        ('host =~ "db-.*"', True),
+        ('region = ""', True),
     ],
 )
 def test_a_matcher_holds_for_the_whole_value(line: str, *, holds: bool) -> None:
@@ -49,6 +52,14 @@ def test_the_leftmost_operator_of_a_line_counts() -> None:
 
 
 @pytest.mark.parametrize(
+    "value", ['"quoted"', "= b", "a, b = c", " spaced ", '"', "", "a,b", "x = y", 'say "hi"']
+)
+def test_any_value_can_be_written_and_read_again(value: str) -> None:
+    made = matcher("url", "=", value)
+    assert read_lines(as_lines([made])) == (made,)
+
+
+@pytest.mark.parametrize(
     ("line", "why"),
     [
         ("payments", "holds none of"),
@@ -62,6 +73,8 @@ def test_the_leftmost_operator_of_a_line_counts() -> None:
         ("host =~ a\\", "never closed"),
         ("host =~ " + "a" * 201, "at most 200"),
         ("host = " + "a" * 501, "at most 500"),
+        ("service == payments", "one matcher a line"),
+        ("service = payments, host =~ db-.*", "one matcher a line"),
     ],
 )
 def test_what_is_not_understood_is_refused_with_the_reason(line: str, why: str) -> None:

@@ -299,6 +299,9 @@ def merge(
     text = f"merged into {into.key}{why}"
     move(incident=incident, to=State.MERGED, text=text, by=by, merged_into=into)
     timeline.record(into, Kind.STATE, f"took in {incident.key} {incident.title}{why}", by=by)
+    if not incident.is_predicted:  # what is only foretold weighs nothing on what is there
+        reason = f"{incident.key} is part of it now"
+        raise_severity(incident=into, to=Severity(incident.severity), reason=reason)
     return incident
 
 

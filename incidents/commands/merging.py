@@ -9,9 +9,10 @@ from django.db import transaction
 
 from airra.lib.db import compare_and_set
 from incidents.commands import audit, timeline
-from incidents.commands.incident import live_by_grouping_key
-from incidents.commands.settling import settle
-from incidents.lifecycle import State
+from incidents.commands.incident import live_by_grouping_key, raise_severity
+from incidents.commands.regroup import lower
+from incidents.commands.settling import alerts_of, settle
+from incidents.lifecycle import SEVERITY_ORDER, Severity, State
 from incidents.models import Incident, TimelineEvent
 from incidents.permissions import Permission
 from incidents.queries.access import require
@@ -54,9 +55,23 @@ def unmerge(*, incident: Incident, by: User, reason: str) -> Incident:
         after={"state": to},
         reason=reason,
     )
+    _weigh(incident, other)
     incident_changed.send(sender=Incident, incident=incident)
     incident_changed.send(sender=Incident, incident=other)
     settle(incident)
     if other.is_live:
         settle(other)
     return incident
+
+
+def _weigh(apart: Incident, other: Incident) -> None:
+    """Each as severe as the alerts that are its own again: they went on while they were one."""
+    for incident in (apart, other):
+        incident.refresh_from_db(fields=["severity"])
+    own = [Severity(word) for word in alerts_of(apart).values_list("severity", flat=True)]
+    if own:
+        worst = min(own, key=lambda word: SEVERITY_ORDER[word])
+        raise_severity(incident=apart, to=worst, reason="an alert of it was raised meanwhile")
+    if other.is_live and other.source == Incident.Source.ALERT:
+        left = list(alerts_of(other).values_list("severity", flat=True))
+        lower(other, left, apart.key)

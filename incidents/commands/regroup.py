@@ -144,12 +144,12 @@ def _follow(alert: Alert, left: Incident | None, to: Incident) -> None:
     if not remaining and left.state in RESOLVABLE:
         incidents.resolve(incident=left, resolution=f"its last alert was moved to {to.key}")
         return
-    _lower(left, remaining, reason)
+    lower(left, remaining, reason)
     settle(left)
 
 
-def _lower(incident: Incident, remaining: list[str], reason: str) -> None:
-    """As severe as its alerts are, unless a person has set it."""
+def lower(incident: Incident, remaining: list[str], reason: str) -> None:
+    """As severe as its remaining alerts are, unless a person has set it; `reason` is what left."""
     if not remaining or _is_set_by_person(incident):
         return
     worst = min((Severity(word) for word in remaining), key=lambda word: SEVERITY_ORDER[word])

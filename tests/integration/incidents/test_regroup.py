@@ -180,6 +180,21 @@ def test_unmerge_restores_the_incident_and_its_alerts(told: Any, responder: User
     assert AuditEvent.objects.filter(kind="incident.unmerged").count() == 1
 
 
+def test_severity_follows_a_merge_and_its_undoing(told: Any, responder: User) -> None:
+    a, c = told("A"), told("C", "search")
+    into, merged = opened(a, severity=Severity.LOW), opened(c, severity=Severity.HIGH)
+    incidents.merge(incident=merged, into=into, by=responder)
+    into.refresh_from_db()
+    assert into.severity == Severity.HIGH, "or an alert that is high fires in what looks harmless"
+    assert "INC-2 is part of it now" in story(into)
+    c.says("firing", severity=Severity.CRITICAL)
+    unmerge(incident=merged, by=responder, reason="no")
+    into.refresh_from_db()
+    merged.refresh_from_db()
+    assert (into.severity, merged.severity) == (Severity.LOW, Severity.CRITICAL)
+    assert "INC-2 is elsewhere now" in story(into)
+
+
 def test_unmerge_keeps_who_had_taken_it_on(told: Any, responder: User) -> None:
     into, merged = opened(told("A")), opened(told("C", "search"))
     incidents.acknowledge(incident=merged, by=responder)

@@ -172,8 +172,8 @@ def github(door: Door) -> list[Snippet]:
     text = f"""\
 gh api repos/<owner>/<repository>/hooks -f name=web -F active=true \\
   -f 'events[]=deployment' -f 'events[]=deployment_status' \\
-  -f config[url]={door.hook} -f config[content_type]=json \\
-  -f config[secret]={door.secret}
+  -f 'config[url]={door.hook}' -f 'config[content_type]=json' \\
+  -f 'config[secret]={door.secret}'
 """
     return [Snippet("With the GitHub CLI", text)]
 

@@ -122,6 +122,7 @@ def test_the_commands_of_aws_are_whole() -> None:
 
 def test_githubs_command_names_the_address_and_the_secret() -> None:
     (snippet,) = pasted("github")
-    told = run(snippet.text.replace("<", "").replace(">", "")).splitlines()
+    as_zsh_does = "shopt -s failglob\n"  # it takes brackets without quotes for a pattern of files
+    told = run(as_zsh_does + snippet.text.replace("<", "").replace(">", "")).splitlines()
     assert f"config[secret]={SECRET}" in told
     assert "config[url]=https://airra.example.org/hooks/0190/" in told

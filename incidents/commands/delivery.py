@@ -176,8 +176,11 @@ def replay(*, delivery: Delivery, by: User) -> Receipt:
 
 
 def _require_replayable(delivery: Delivery) -> None:
+    if delivery.state == State.STORED:
+        msg = "it waits to be read already"
+        raise CannotReplay(msg)
     if delivery.state not in {State.REFUSED, State.FAILED, State.UNTRUSTED}:
-        msg = f"it is {delivery.get_state_display().lower()}: there is nothing to read again"
+        msg = "it has been read: there is nothing to read again"
         raise CannotReplay(msg)
     if delivery.body_dropped_at is not None:
         msg = "its body was dropped when its keeping time was over"

@@ -22,7 +22,7 @@ NOT_READ = (Delivery.State.REFUSED, Delivery.State.UNTRUSTED, Delivery.State.FAI
 STATES = (("not_read", "Not read"), *Delivery.State.choices)
 TEST_MARK = "x-airra-test"  # the header that says a delivery is a test, and which
 _NOT_AGAIN: dict[str, str] = {
-    Delivery.State.STORED: "It waits to be read for the first time.",
+    Delivery.State.STORED: "It waits to be read.",
     Delivery.State.PROCESSED: "It has been read: there is nothing to read again.",
 }
 

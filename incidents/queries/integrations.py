@@ -149,6 +149,18 @@ def instructions(
     )
 
 
+def frees_the_token(secret: IntegrationSecret) -> bool:
+    """Whether a delivery need not be signed any more once this key is revoked."""
+    guide = GUIDES.get(secret.integration.kind)
+    if guide is None or not guide.signed or secret.use != IntegrationSecret.Use.SIGNING:
+        return False
+    return not _keys(secret.integration).exclude(pk=secret.pk).exists()
+
+
 def _must_sign(integration: Integration) -> bool:
+    return _keys(integration).exists()
+
+
+def _keys(integration: Integration) -> QuerySet[IntegrationSecret]:
     keys = integration.secrets.filter(use=IntegrationSecret.Use.SIGNING)
-    return keys.filter(Q(expires_at=None) | Q(expires_at__gt=clock.now())).exists()
+    return keys.filter(Q(expires_at=None) | Q(expires_at__gt=clock.now()))

@@ -122,6 +122,8 @@ def revoke(request: HttpRequest, secret_id: int) -> HttpResponse:
         return redirect(request, "incidents:integration", found.pk)
     used = "It has been used." if secret.last_used_at else "It was never used."
     note = f"What {found.name} proves with it is refused from this moment on. {used}"
+    if queries.frees_the_token(secret):
+        note += " It is the last key: from then on the token is enough again, without a signature."
     what = f"Revoke {secret.prefix}…" if secret.prefix else "Revoke the signing key"
     return _step(request, found, forms.Form(), what, "Revoke it", "x", note=note)
 

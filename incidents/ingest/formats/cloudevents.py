@@ -60,7 +60,10 @@ def _events(message: Message) -> list[Field]:
     elif media_type != _STRUCTURED and "ce-id" in message.headers:
         events = [Field("", _binary(message, media_type))]
     else:
-        events = [document(message)]
+        event = document(message)
+        if isinstance(event.value, list):
+            event.refuse(f"one event; several are sent as {_BATCH}")
+        events = [event]
     return [_checked(event) for event in events]
 
 

@@ -6,7 +6,7 @@ whose alerts are all over is over, and what a rule holds back joins when there a
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -43,7 +43,7 @@ class Group:
 
     @property
     def key(self) -> str:
-        return f"#{self.number}"
+        return f"incident {self.number} of the trial"
 
     def as_candidate(self, subject: Subject, window_min: float) -> Candidate:
         since = subject.at - timedelta(minutes=window_min)
@@ -116,7 +116,10 @@ class Replay:
             return
         group = self._group(decided, subject, happening.at)
         for waited in decided.release:
-            self._join(group, self._waiting.pop(waited)[1])
+            released = self._waiting.pop(waited)[1]
+            let_in = f"it waited, until {subject.title} came; {decided.reason}"
+            self.decisions[released.id] = replace(decided, reason=let_in)
+            self._join(group, released)
         self._join(group, happening)
 
     def _hold(self, decided: Decision, happening: Happening) -> None:

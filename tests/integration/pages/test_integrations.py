@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from airra.lib import clock
-from incidents.commands.integration import create_integration
+from incidents.commands.integration import create_integration, set_signing_key
 from incidents.ingest.guides import GUIDES
 from incidents.ingest.snippets import HIDDEN
 from incidents.models import AuditEvent, Delivery, Integration, Workspace
@@ -211,3 +211,16 @@ def test_every_kind_can_be_added_and_says_what_to_do(
     assert as_admin.get(f"/integrations/{made.pk}/").status_code == 200
     for snippet in how.snippets:
         assert HIDDEN not in snippet.text, snippet.title
+
+
+def test_revoking_the_last_key_says_that_the_token_is_enough_again(
+    as_admin: Client, workspace: Workspace, admin_user: User
+) -> None:
+    made, _ = create_integration(workspace=workspace, name="shop", kind="generic", by=admin_user)
+    set_signing_key(integration=made, by=admin_user)
+    told = {
+        secret.use: as_admin.get(f"/integrations/secrets/{secret.pk}/revoke/").content.decode()
+        for secret in made.secrets.all()
+    }
+    assert "the token is enough again" in told["signing"]
+    assert "the token is enough again" not in told["token"]

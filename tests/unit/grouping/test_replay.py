@@ -48,6 +48,9 @@ def test_what_a_rule_holds_back_joins_when_there_are_enough() -> None:
     assert (waiting.groups, set(waiting.placed.values())) == ([], {None})
     done = replay(*steps, rules=[rule])
     assert Counter(done.placed.values()) == {1: 3}
+    reasons = [done.decisions[step.id].reason for step in steps]
+    assert all(reason.startswith("it waited, until C came; rule “three”") for reason in reasons[:2])
+    assert reasons[2].endswith("3 of 3 alerts within 10 min, so an incident opens")
     cleared = told("A", "payments", min_ago=7.5, is_firing=False)
     assert replay(steps[0], steps[1], cleared, steps[2], rules=[rule]).groups == []
 

@@ -38,6 +38,11 @@ def test_all_three_modes_say_the_same() -> None:
     assert len(told) == 1
 
 
+def test_a_batch_that_is_sent_as_one_event_is_told_its_media_type() -> None:
+    with pytest.raises(Malformed, match="application/cloudevents-batch"):
+        the_alert(replace(batch(event()), content_type="application/json"))
+
+
 def test_the_id_of_an_event_is_not_the_alert() -> None:
     one, again = structured(), structured(id="another", time=cloudevents.ENDED)
     assert the_alert(one).dedup_key == the_alert(again).dedup_key

@@ -105,7 +105,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.secret("AIRRA_REDIS_URL", "")
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    "default": {"BACKEND": "airra.lib.cache.SharedCache", "LOCATION": REDIS_URL}
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
@@ -126,9 +126,13 @@ SENDERS_KEPT_S = 1.0  # how long a web process relies on what it read of a sende
 MAX_ALERTS_PER_DELIVERY = env.integer("AIRRA_MAX_ALERTS_PER_DELIVERY", 5000)
 DELIVERY_KEPT_DAYS = env.integer("AIRRA_DELIVERY_KEPT_DAYS", 30)
 CELERY_BROKER_URL = REDIS_URL or "memory://"
+# A broker that hangs must not keep the threads that only tell it something; the sweep wakes.
 CELERY_BROKER_TRANSPORT_OPTIONS = (
-    {"visibility_timeout": 900} if REDIS_URL else {"polling_interval": 0.05}
+    {"visibility_timeout": 900, "socket_timeout": 2.0, "socket_connect_timeout": 2.0}
+    if REDIS_URL
+    else {"polling_interval": 0.05}
 )
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_IGNORE_RESULT = True

@@ -19,6 +19,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from airra.lib.roles import require_role
+from airra.lib.spared import Spared
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +27,7 @@ CACHE_IS_DOWN = (RedisError, OSError)
 _ALONE_S = 10
 _RELIED_ON_S = 0.1
 _seen_held: dict[str, float] = {}
+_broker = Spared()
 
 
 class Job(StrEnum):
@@ -82,17 +84,23 @@ def job(name: Job, *, queue: str = "default", late: bool = True) -> Callable[...
 def enqueue(name: Job, **ids: str) -> None:
     """Wake a job after the surrounding transaction commits; nothing is sent on rollback.
 
-    An unknown name raises at once. A broker that is down is logged and left to the sweep.
+    An unknown name raises at once. A broker that is down is logged and left to the sweep; until a
+    few seconds later nobody else waits for it.
     """
     if name not in _queue_of:
         current_app.loader.import_default_modules()
     task = current_app.tasks[name.value]
 
     def send() -> None:
+        if not _broker.may_try():
+            return
         try:
             task.apply_async(kwargs=ids, queue=_queue_of[name])
         except OperationalError as error:
+            _broker.failed()
             log.warning("broker_unreachable", job=name.value, error=str(error), **ids)
+        else:
+            _broker.succeeded()
 
     transaction.on_commit(send)
 

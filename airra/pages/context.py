@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 from uuid import UUID
-from weakref import WeakKeyDictionary
 
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
@@ -92,12 +91,14 @@ class Shell:
         return f"{self.open}.{self.waiting}.{self.has_critical}"
 
 
-_shells: WeakKeyDictionary[HttpRequest, Shell] = WeakKeyDictionary()
-
-
 def shell_of(request: HttpRequest) -> Shell:
-    """The request's one shell, shared by its view and its template."""
-    return _shells.setdefault(request, Shell(request))
+    """The request's one shell, shared by its view and its template.
+
+    It is kept on the request, whose user it asks for: in a `WeakKeyDictionary` it would keep the
+    request, and so itself and all that a page has read, for ever.
+    """
+    found: Shell = vars(request).setdefault("_airra_shell", Shell(request))
+    return found
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:

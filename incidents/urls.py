@@ -65,6 +65,11 @@ urlpatterns = [
     path(
         "integrations/<uuid:integration_id>/replay/", changes.replay_refused, name="replay-refused"
     ),
+    path(
+        "integrations/<uuid:integration_id>/set-aside/",
+        changes.set_refused_aside,
+        name="set-refused-aside",
+    ),
     path("integrations/secrets/<int:secret_id>/revoke/", changes.revoke, name="secret-revoke"),
     path("deliveries/", deliveries.deliveries, name="deliveries"),
     path("deliveries/<uuid:delivery_id>/", deliveries.delivery, name="delivery"),
@@ -72,6 +77,11 @@ urlpatterns = [
     path("deliveries/<uuid:delivery_id>/live/", deliveries.live, name="delivery-live"),
     path("deliveries/<uuid:delivery_id>/end/", deliveries.end_test, name="test-end"),
     path("deliveries/<uuid:delivery_id>/replay/", deliveries.replay, name="delivery-replay"),
+    path(
+        "deliveries/<uuid:delivery_id>/set-aside/",
+        deliveries.set_aside,
+        name="delivery-set-aside",
+    ),
     path("deliveries/<uuid:delivery_id>/body/", deliveries.body, name="delivery-body"),
     path("audit/", audit_log.audit_log, name="audit"),
     path("audit.csv", audit_log.audit_csv, name="audit-csv"),

@@ -27,6 +27,7 @@ from incidents.commands.proving import (
     prove,
     verdict_on,
 )
+from incidents.commands.setting_aside import NOT_ASIDE
 from incidents.commands.taking import (
     MAX_ATTEMPTS,
     count,
@@ -42,6 +43,7 @@ from incidents.ingest.trust.claims import Arrival, Trusted, Undecided, Untrusted
 from incidents.models import Delivery, Integration
 from incidents.permissions import Permission
 from incidents.queries.access import require
+from incidents.queries.deliveries import asking
 
 State = Delivery.State
 Kind = Integration.Kind
@@ -139,7 +141,7 @@ def _accept(delivery: Delivery, *, is_new: bool) -> Receipt:
 
 def _open_again(delivery: Delivery) -> None:
     """What was refused until its mapping was mended, or failed until we were, is sent again."""
-    fresh = {"state": State.STORED, "error_field": "", "error": "", "attempts": 0}
+    fresh = {"state": State.STORED, "error_field": "", "error": "", "attempts": 0, **NOT_ASIDE}
     if Delivery.objects.filter(pk=delivery.pk, state=delivery.state).update(**fresh):
         delivery.state = State.STORED
 
@@ -164,6 +166,7 @@ def replay(*, delivery: Delivery, by: User) -> Receipt:
             error_field="",
             note="",
             attempts=0,
+            **NOT_ASIDE,
         )
         audit.record("delivery.replayed", target=delivery, by=by)
     try:
@@ -201,7 +204,7 @@ def _require_replayable(delivery: Delivery) -> None:
 
 def replay_all_refused(*, integration: Integration, by: User) -> Replayed:
     """Read every refused delivery of a sender again, the oldest first, at most 500 at a time."""
-    refused = integration.deliveries.filter(state=State.REFUSED, body_dropped_at=None)
+    refused = asking(integration).filter(body_dropped_at=None)
     oldest = refused.select_related("integration__workspace").order_by("received_at", "id")[:500]
     receipts = [replay(delivery=delivery, by=by) for delivery in oldest]
     good = sum(receipt.malformed is None for receipt in receipts)

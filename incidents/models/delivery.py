@@ -41,6 +41,10 @@ class Delivery(models.Model):
     replayed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
     )
+    set_aside_at = models.DateTimeField(null=True, help_text="Nobody need read it any more.")
+    set_aside_by = models.ForeignKey(  # asked for by nobody, so each insert is spared an index
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False
+    )
     body_dropped_at = models.DateTimeField(null=True, help_text="Its keeping time was over.")
 
     class Meta:

@@ -18,8 +18,12 @@ SHOWN_LETTERS = 64 * 1024
 SHOWN_ROWS = 100
 SEARCHED = 5000  # text has no index that both databases have, so a search reads so many rows
 NOT_READ = (Delivery.State.REFUSED, Delivery.State.UNTRUSTED, Delivery.State.FAILED)
-# What the list can be narrowed to: a state, or every state that needs somebody.
-STATES = (("not_read", "Not read"), *Delivery.State.choices)
+# What the list can be narrowed to: a state, what needs somebody, or what needs nobody any more.
+STATES = (
+    ("not_read", "Not read"),
+    ("set_aside", "Set aside"),
+    *Delivery.State.choices,
+)
 TEST_MARK = "x-airra-test"  # the header that says a delivery is a test, and which
 _NOT_AGAIN: dict[str, str] = {
     Delivery.State.STORED: "It waits to be read.",
@@ -87,7 +91,7 @@ def _visible(user: AnyUser) -> QuerySet[Delivery]:
 
 
 def visible_delivery(user: AnyUser, delivery_id: UUID) -> Delivery:
-    found = _visible(user).select_related("integration__workspace", "replayed_by")
+    found = _visible(user).select_related("integration__workspace", "replayed_by", "set_aside_by")
     return get_object_or_404(found, pk=delivery_id)
 
 
@@ -96,9 +100,11 @@ def page(filters: DeliveryFilters, user: AnyUser, *, before: str = "") -> Delive
     found = _visible(user).select_related("integration").defer("body", "headers")
     if filters.integration:
         found = found.filter(integration_id=filters.integration)
-    if filters.state:
-        wanted = NOT_READ if filters.state == "not_read" else (filters.state,)
-        found = found.filter(state__in=wanted)
+    if filters.state in {"not_read", "set_aside"}:
+        is_asking = filters.state == "not_read"
+        found = found.filter(state__in=NOT_READ, set_aside_at__isnull=is_asking)
+    elif filters.state:
+        found = found.filter(state=filters.state)
     if filters.q:
         found = found.filter(pk__in=_that_say(filters.q))
     cursor = _uuid(before)
@@ -150,7 +156,7 @@ def tag_of(delivery: Delivery) -> str:
     shown = delivery.touches.order_by("id").values_list(
         "id", "alert__status", "alert__severity", "alert__incident__state"
     )
-    told = [delivery.state, delivery.error, *shown[:SHOWN_ROWS]]
+    told = [delivery.state, delivery.error, delivery.set_aside_at, *shown[:SHOWN_ROWS]]
     return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
@@ -167,8 +173,17 @@ def why_not_replayed(delivery: Delivery) -> str:
     return _NOT_AGAIN.get(delivery.state, "")
 
 
+def asking(integration: Integration) -> QuerySet[Delivery]:
+    """What was refused of a sender, and nobody has set aside."""
+    return integration.deliveries.filter(state=Delivery.State.REFUSED, set_aside_at=None)
+
+
+def is_asking(delivery: Delivery) -> bool:
+    return delivery.state in NOT_READ and delivery.set_aside_at is None
+
+
 def refused(integration: Integration) -> int:
-    return integration.deliveries.filter(state=Delivery.State.REFUSED).count()
+    return asking(integration).count()
 
 
 def senders(user: AnyUser) -> list[Integration]:

@@ -8,7 +8,7 @@ from django_htmx.http import ptag
 
 from airra.lib.htmx import redirect, render_partial, toast
 from incidents.commands import delivery as commands
-from incidents.commands import trial
+from incidents.commands import setting_aside, trial
 from incidents.commands.proving import sent_headers
 from incidents.ingest.formats.registry import FORMATS
 from incidents.lifecycle import AlertStatus
@@ -60,6 +60,7 @@ def _became(request: HttpRequest, found: Delivery) -> dict[str, object]:
         "changes": queries.changes_of(found),
         "may_read": may_respond,
         "may_replay": may_respond,
+        "may_set_aside": may_respond and queries.is_asking(found),
         "why_not": queries.why_not_replayed(found),
         "may_map": Permission.ADMINISTER in held and _is_mapped(found),
         "is_test": queries.is_test(found),
@@ -135,6 +136,16 @@ def replay(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
             toast(request, "Read again: this page shows what becomes of it.")
         else:
             toast(request, f"Refused again: {receipt.malformed}.", is_good=False)
+    return redirect(request, "incidents:delivery", found.pk)
+
+
+@writes
+def set_aside(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
+    found = queries.visible_delivery(request.user, delivery_id)
+    if setting_aside.set_aside(delivery=found, by=person(request)):
+        toast(request, "Set aside: it asks nobody any more, and is kept as long as any.")
+    else:
+        toast(request, "It asks nobody: it was read, waits, or was set aside.", is_good=False)
     return redirect(request, "incidents:delivery", found.pk)
 
 

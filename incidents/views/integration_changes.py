@@ -15,6 +15,7 @@ from airra.lib.htmx import redirect, toast
 from airra.lib.quantities import count
 from incidents.commands import delivery as deliveries
 from incidents.commands import integration as commands
+from incidents.commands.setting_aside import set_aside_refused
 from incidents.ingest.guides import GUIDES, Proof
 from incidents.models import Integration
 from incidents.permissions import Permission
@@ -146,6 +147,16 @@ def replay_refused(request: HttpRequest, integration_id: UUID) -> HttpResponse:
         toast(request, "None is refused any more.")
     here = f"{reverse('incidents:deliveries')}?integration={found.pk}"
     return redirect(request, here)
+
+
+@writes
+def set_refused_aside(request: HttpRequest, integration_id: UUID) -> HttpResponse:
+    """What nobody will ever be able to read asks nobody any more."""
+    found = queries.visible_integration(request.user, integration_id)
+    done = set_aside_refused(integration=found, by=person(request))
+    told = f"Set aside: {count(done, 'delivery', 'deliveries')}, still listed under that word."
+    toast(request, told if done else "None asks to be read any more.")
+    return redirect(request, "incidents:integration", found.pk)
 
 
 def _step(

@@ -87,6 +87,8 @@ incidents:mapping           GET   302 404 403 403 403 200
 incidents:mapping           POST  302 404 403 403 403 200
 incidents:replay-refused    GET   302 405 405 405 405 405
 incidents:replay-refused    POST  302 404 403 302 302 302
+incidents:set-refused-aside GET   302 405 405 405 405 405
+incidents:set-refused-aside POST  302 404 403 302 302 302
 incidents:integration-test  GET   302 405 405 405 405 405
 incidents:integration-test  POST  302 404 403 302 302 302
 incidents:delivery-live     GET   302 404 200 200 200 200
@@ -94,6 +96,8 @@ incidents:test-end          GET   302 405 405 405 405 405
 incidents:test-end          POST  302 404 403 302 302 302
 incidents:delivery-replay   GET   302 405 405 405 405 405
 incidents:delivery-replay   POST  302 404 403 302 302 302
+incidents:delivery-set-aside GET   302 405 405 405 405 405
+incidents:delivery-set-aside POST  302 404 403 302 302 302
 incidents:deliveries        GET   302 200 200 200 200 200
 incidents:delivery          GET   302 404 200 200 200 200
 incidents:delivery-body     GET   302 404 403 200 200 200

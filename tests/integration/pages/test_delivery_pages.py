@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 
-from incidents.models import Delivery, Incident, Integration, Workspace
+from incidents.models import AuditEvent, Delivery, Incident, Integration, Workspace
 from tests.factories import incidents as make
 from tests.integration.pages.test_untrusted import EVIL
 
@@ -80,6 +81,50 @@ def test_the_refused_of_one_sender_are_replayed_from_its_list_by_who_may_respond
     assert "Replay 1 refused of scripts" in as_responder.get(path).content.decode()
     assert "Replay 1" not in as_responder.get("/deliveries/").content.decode()
     assert "Replay 1" not in as_viewer.get(path).content.decode()
+
+
+def test_what_nobody_will_ever_read_is_set_aside_and_asks_no_more(
+    as_responder: Client, sender: Integration, responder: User
+) -> None:
+    wrong = {"state": "refused", "error": "title: expected a text", "error_field": "title"}
+    first, second = (delivered(sender, number, **wrong) for number in (1, 2))
+    its_page, page = f"/integrations/{sender.pk}/", f"/deliveries/{first.pk}/"
+    assert "2 deliveries were not understood" in as_responder.get(its_page).content.decode()
+
+    as_responder.post(f"{page}set-aside/")
+    shown = as_responder.get(page).content.decode()
+    assert "set-aside/" not in shown, "it is offered once"
+    assert "by remi" in shown
+    assert "1 delivery was not understood" in as_responder.get(its_page).content.decode()
+
+    as_responder.post(f"{its_page}set-aside/")
+    assert "not understood" not in as_responder.get(its_page).content.decode()
+    listed = [
+        [row.delivery.pk for row in as_responder.get(f"/deliveries/?state={state}").context["rows"]]
+        for state in ("not_read", "set_aside", "refused")
+    ]
+    assert listed == [[], [second.pk, first.pk], [second.pk, first.pk]]
+    told = AuditEvent.objects.filter(kind="delivery.set_aside").order_by("pk")
+    assert [event.actor for event in told] == [responder.username] * 2
+
+
+def test_what_was_set_aside_and_is_read_again_asks_again_where_it_is_refused(
+    as_responder: Client, sender: Integration
+) -> None:
+    found = delivered(sender, 1, body=b"{}", state="refused", error="title: expected a text")
+    as_responder.post(f"/deliveries/{found.pk}/set-aside/")
+    as_responder.post(f"/deliveries/{found.pk}/replay/")
+    found.refresh_from_db()
+    assert (found.state, found.set_aside_at, found.set_aside_by) == ("refused", None, None)
+
+
+def test_what_was_read_cannot_be_set_aside(as_responder: Client, sender: Integration) -> None:
+    found = delivered(sender)
+    assert "set-aside" not in as_responder.get(f"/deliveries/{found.pk}/").content.decode()
+    as_responder.post(f"/deliveries/{found.pk}/set-aside/")
+    found.refresh_from_db()
+    assert found.set_aside_at is None
+    assert not AuditEvent.objects.filter(kind="delivery.set_aside").exists()
 
 
 def test_a_viewer_sees_what_became_of_it_and_not_the_body(

@@ -1,11 +1,14 @@
 """Alerts, page by page: as many queries for a hundred thousand of them as for one."""
 
 import hashlib
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, TextField
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast
 from django.shortcuts import get_object_or_404
 from django.utils.http import urlencode
 
@@ -27,6 +30,10 @@ _SHOWN = (
     "is_flapping",
     "silenced_by_id",
 )
+
+# In the search: region=eu-1, or region="eu 1"; names may hold dots, dashes and slashes.
+_LABEL = re.compile(r"""(?<!\S)([A-Za-z_][\w.\-/]*)=("[^"]*"|\S+)""")
+_MOST_LABELS = 5
 
 VIEWS: dict[str, str] = {
     "live": "Live",
@@ -66,6 +73,16 @@ class AlertFilters:
             service=values["service"] if uuid_of(values["service"]) else "",
             integration=values["integration"] if uuid_of(values["integration"]) else "",
         )
+
+    @property
+    def labels(self) -> list[tuple[str, str]]:
+        """The labels that the search names, with their values."""
+        return [(name, value.strip('"')) for name, value in _LABEL.findall(self.q)][:_MOST_LABELS]
+
+    @property
+    def words(self) -> str:
+        """What the search holds beside labels."""
+        return " ".join(_LABEL.sub(" ", self.q).split())
 
     @property
     def is_narrowed(self) -> bool:
@@ -179,13 +196,19 @@ def _narrowed(found: AlertQuerySet, filters: AlertFilters) -> AlertQuerySet:
         "integration_id": filters.integration,
     }
     found = found.filter(**{name: value for name, value in equal.items() if value})
-    if filters.q:
-        found = found.filter(
-            Q(title__icontains=filters.q)
-            | Q(dedup_key=filters.q)
-            | Q(service__name__icontains=filters.q)
-        )
-    return found
+    return _that_say(found, filters) if filters.q else found
+
+
+def _that_say(found: AlertQuerySet, filters: AlertFilters) -> AlertQuerySet:
+    """With the labels and the words of the search; or whose key the whole of it is."""
+    said = Q()
+    for number, (name, value) in enumerate(filters.labels):
+        as_text = Cast(KeyTextTransform(name, "labels"), TextField())  # or SQLite compares JSON
+        found = found.alias(**{f"label_{number}": as_text})
+        said &= Q(**{f"label_{number}": value})
+    if words := filters.words:
+        said &= Q(title__icontains=words) | Q(service__name__icontains=words)
+    return found.filter(said | Q(dedup_key=filters.q))
 
 
 def has_any(user: AnyUser) -> bool:

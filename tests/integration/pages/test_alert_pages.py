@@ -137,6 +137,30 @@ def test_each_filter_narrows_and_the_cursor_walks_all(page: Client, sender: Inte
     assert len(seen) == 120
 
 
+def test_labels_in_the_search_narrow_it(page: Client) -> None:
+    about = make.incident()
+    for title, labels in {
+        "Disk full": {"region": "eu-1", "k8s.pod/name": "a"},
+        "Disk slow": {"region": "eu-1", "team": "core infra"},
+        "Disk lost": {"region": "us-1", "a__b": "'x"},
+    }.items():
+        make.alert(about, title=title, labels=labels)
+    make.alert(about, title="By its key", dedup_key="region=eu-1 key")
+
+    def listed(q: str) -> list[str]:
+        rows = page.get("/alerts/", {"q": q}).context["rows"]
+        return sorted(row.title for row in rows)
+
+    assert listed("region=eu-1") == ["Disk full", "Disk slow"]
+    assert listed("region=eu-1 slow") == ["Disk slow"]
+    assert listed('disk team="core infra"') == ["Disk slow"]
+    assert listed("k8s.pod/name=a region=eu-1") == ["Disk full"]
+    assert listed("a__b='x") == ["Disk lost"]
+    assert listed("region=eu-1 key") == ["By its key"]
+    assert listed("region=eu") == listed("nothing=eu-1") == listed("region__gt=a") == []
+    assert listed("=eu-1") == listed("region=") == []
+
+
 def test_what_is_elsewhere_is_not_shown(page: Client) -> None:
     there = make.workspace("elsewhere")
     far = Integration.objects.create(workspace=there, name="far", kind="generic")

@@ -78,12 +78,18 @@ class MappingForm(forms.Form):
                 checked(self.mapping())
             except Malformed as wrong:
                 name = wrong.field.removeprefix("mapping.").partition(".")[0].partition("[")[0]
-                self.add_error(name if name in self.fields else None, f"{wrong}.")
+                self.add_error(name if name in self.fields else None, _told(wrong, beside=name))
         return found
 
     def mapping(self) -> dict[str, Any]:
         """What was filled in; an empty field stays at its usual place."""
         return {name: value for name, value in self.cleaned_data.items() if value}
+
+
+def _told(wrong: Malformed, *, beside: str) -> str:
+    """What is wrong; the field is named where its label does not say it already."""
+    text = str(wrong).removeprefix(f"mapping.{beside}: ")
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _initial(mapping: Mapping[str, Any]) -> dict[str, Any]:

@@ -47,17 +47,3 @@ drawer?.addEventListener("close", () => {
   if (drawer.returnTo?.isConnected) drawer.returnTo.focus();
   drawer.returnTo = null;
 });
-
-// A form is sent once: its buttons rest until the answer, and say so.
-document.addEventListener("submit", (event) => {
-  const button = event.submitter;
-  if (!button || event.target.method === "dialog") return;
-  setTimeout(() => {
-    if (event.defaultPrevented && !event.target.matches("[hx-post], [hx-get]")) return;
-    for (const each of event.target.querySelectorAll("button")) each.setAttribute("aria-disabled", "true");
-    if (button.dataset.busy) button.textContent = button.dataset.busy;
-  });
-});
-document.addEventListener("click", (event) => {
-  if (event.target.closest?.('button[aria-disabled="true"]')) event.preventDefault();
-});

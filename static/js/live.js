@@ -43,13 +43,20 @@ pauseButton?.addEventListener("click", () => {
   announce.textContent = paused ? "Live updates are paused" : "Live updates are on";
 });
 
+// Emptied first: the same words again would not be read out.
+function say(text) {
+  announce.textContent = "";
+  setTimeout(() => { announce.textContent = text; }, 50);
+}
+
 // A region says in data-news how it stands; what is new in it is read out once, without moving the
 // focus. Whoever asked for what is new goes to its first row: the link they used is gone.
 const told = new Map([...document.querySelectorAll("[data-news]")].map((region) => [region.id, region.dataset.news]));
 document.addEventListener("htmx:after:swap", (event) => {
   const region = event.target.closest?.("[data-news]");
   const news = region?.dataset.news;
-  if (news && news !== told.get(region.id)) announce.textContent = news;
+  const isAsked = event.detail?.ctx?.sourceEvent?.type === "submit"; // told even if it is the same again
+  if (news && ((isAsked && region === event.target) || news !== told.get(region.id))) say(news);
   if (region) told.set(region.id, news);
   if (event.detail?.ctx?.sourceEvent?.target?.closest?.("[data-show]")) document.querySelector("[data-row-link]")?.focus();
 });

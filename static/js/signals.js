@@ -39,6 +39,13 @@ function figureOf(chart, marks) {
   return figure;
 }
 
+// The button that was pressed is gone with what it stood in: the focus goes to what came in its place.
+function replace(...children) {
+  const hadFocus = host.contains(document.activeElement);
+  host.replaceChildren(...children);
+  if (hadFocus) (host.querySelector("button") ?? host.closest("section")).focus();
+}
+
 async function show() {
   let signals;
   try {
@@ -48,7 +55,7 @@ async function show() {
     signals = await answer.json();
   } catch (error) {
     legend.hidden = true;
-    host.replaceChildren(problem(`The signals could not be fetched: ${error.message}.`, ""));
+    replace(problem(`The signals could not be fetched: ${error.message}.`, ""));
     return;
   }
   const open = [...host.querySelectorAll("details")].map((each) => each.open);
@@ -61,7 +68,7 @@ async function show() {
   const figures = [...problems, ...plotted];
   const empty = element("p", { className: "small muted", textContent: "No detector watches the service of this incident." });
   legend.hidden = plotted.length === 0;
-  host.replaceChildren(...(figures.length ? figures : [empty]));
+  replace(...(figures.length ? figures : [empty]));
   host.querySelectorAll("details").forEach((each, i) => { each.open = open[i] ?? false; });
 }
 

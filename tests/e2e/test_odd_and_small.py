@@ -1,0 +1,75 @@
+"""Small windows, and words of any length and direction."""
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.conftest import Visitor
+from tests.e2e.lookup import key_in, sender_path, uuid_of
+from tests.e2e.test_keyboard_only import tab_to
+from tools.stack import Stack
+
+pytestmark = pytest.mark.e2e
+
+ONE_LINE_PX = 56
+ODD = "s" * 60
+FILL = f"""
+import json
+from tests.e2e.seed_alerts import _alert; from tests.factories import incidents as make
+from incidents.models import Delivery, Integration
+home = make.incident(title="x" * 300, about=make.service("{ODD}"))
+labels = {{f"label_{{n}}": "v" * n for n in range(60)}}
+_alert("y" * 300, about="{ODD}", incident=home, labels=labels)
+_alert("تأخير الطلبات في خدمة الدفع (p99)", about="{ODD}")
+body = json.dumps({{"title": "z" * 300, "service": "{ODD}"}}).encode()
+kept = {{"body": body, "content_type": "application/json", "state": "processed"}}
+Delivery.objects.create(integration=Integration.objects.get(name="scripts"), identity="odd", **kept)
+"""
+
+
+def _alert(site: Stack, where: str) -> str:
+    return f"/alerts/{uuid_of(site, 'incidents_alert', where)}/"
+
+
+def test_the_bar_of_a_phone_is_one_line(browser: Browser, site: Stack) -> None:
+    visitor = Visitor(browser, site.url, size="phone")
+    visitor.sign_in("admin")
+    page = visitor.page
+    flapping = _alert(site, "is_flapping")
+    for path in ("/alerts/", "/integrations/", "/grouping/", "/silences/", flapping):
+        page.goto(path)
+        box = page.locator(".bar").bounding_box()
+        assert box is not None
+        assert box["height"] < ONE_LINE_PX, path
+    page.goto("/alerts/")
+    page.get_by_role("link", name="Silences").click()
+    expect(page.get_by_role("heading", name="Silences")).to_be_visible()
+    visitor.close()
+    assert visitor.complaints == []
+
+
+def test_words_of_any_length_fit_any_window(browser: Browser, site: Stack) -> None:
+    """At 320 px nothing scrolls sideways, and going back by keys shows each stop."""
+    site.manage("shell", "--no-imports", "-c", FILL)
+    visitor = Visitor(browser, site.url, size="phone")
+    visitor.sign_in("admin")
+    page = visitor.page
+    page.set_viewport_size({"width": 320, "height": 640})
+    alert = _alert(site, "title like 'yyy%'")
+    incident = f"/incidents/{key_in(site, 'open', 'xxx%')}/"
+    mapping = sender_path(site, "scripts", "/integrations/{}/mapping/")
+    for path in (alert, f"{alert}move/", incident, mapping, "/alerts/", "/deliveries/"):
+        page.goto(path)
+        wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        assert wide <= 0, (path, wide)
+    page.goto(alert)
+    page.locator("dl.facts a").last.focus()
+    tab_to(page, page.get_by_role("link", name="Stop"), key="Shift+Tab")
+    page.goto(_alert(site, "title like 'تأ%'"))
+    assert _direction(page, "h1 bdi") == "rtl"
+    visitor.close()
+    assert visitor.complaints == []
+
+
+def _direction(page: Page, at: str) -> str:
+    found = page.evaluate("(at) => document.querySelector(at).matches(':dir(rtl)')", at)
+    return "rtl" if found else "ltr"

@@ -214,6 +214,16 @@ def test_a_trial_is_cancelled_by_a_form(
     assert as_responder.post(f"{where}cancel/").status_code == 409
 
 
+def test_who_may_not_try_sees_what_is_tried(as_viewer: Client, workspace: Workspace) -> None:
+    lines = read_lines("region = eu\nhost =~ db-.*")
+    draft = wanted(match="any", matchers=lines).fields()
+    trial = RuleTrial.objects.create(workspace=workspace, draft=draft, days=7, state="running")
+    page = as_viewer.get(f"/grouping/trials/{trial.pk}/").content.decode()
+    assert "The rule that is tried" in page
+    assert "<code>host =~ db-.*</code>" in page
+    assert "Any of them" in page
+
+
 def test_trials_cost_their_pages_no_query_more(
     queries_of: Count, workspace: Workspace, responder: User
 ) -> None:

@@ -66,5 +66,9 @@ document.addEventListener("htmx:after:request", (event) => {
 });
 document.addEventListener("htmx:error", () => { offline.hidden = false; });
 
+// What was done stands on the page as it is loaded; only what changes later is read out.
+const done = document.querySelector(".toasts");
+if (done) setTimeout(() => say(done.innerText), 500);
+
 showPause();
 setInterval(tick, 500);

@@ -81,7 +81,7 @@ def test_an_alert_is_moved_by_keys_alone(browser: Browser, site: Stack) -> None:
     page.keyboard.type("the mails are bookings")
     follow(page, panel.get_by_role("button", name="Move"))
     page.wait_for_url(f"**/incidents/{to}/")
-    expect(page.get_by_text(f"“queue of mails grows” is in {to} now.")).to_be_visible()
+    expect(page.locator("#announce")).to_have_text(f"“queue of mails grows” is in {to} now.")
     visitor.close()
     assert visitor.complaints == []
 

@@ -136,7 +136,7 @@ def test_after_the_mapping_is_mended_what_was_refused_becomes_an_incident(
         "disk full", "critical", True,
     )  # fmt: skip
     again = as_admin.post(f"/deliveries/{found.delivery_id}/replay/", follow=True)
-    assert "Not read again: it is read" in again.content.decode()
+    assert "Not read again: it has been read" in again.content.decode()
 
 
 def test_one_that_still_does_not_fit_is_refused_again(

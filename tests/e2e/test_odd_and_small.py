@@ -40,6 +40,16 @@ CONTRAST = """() => {
 }"""
 
 
+IS_WHOLE = """() => {
+  const field = document.querySelector("#q");
+  const look = getComputedStyle(field);
+  const pen = document.createElement("canvas").getContext("2d");
+  pen.font = look.font;
+  const room = field.clientWidth - parseFloat(look.paddingLeft) - parseFloat(look.paddingRight);
+  return pen.measureText(field.placeholder).width <= room;
+}"""
+
+
 def _alert(site: Stack, where: str) -> str:
     return f"/alerts/{uuid_of(site, 'incidents_alert', where)}/"
 
@@ -99,6 +109,9 @@ def test_a_placeholder_can_be_read(browser: Browser, site: Stack, dark: bool) ->
     visitor.sign_in("viewer")
     visitor.page.goto("/alerts/")
     assert visitor.page.evaluate(CONTRAST) >= 4.5
+    for width in (320, 390, 1360):
+        visitor.page.set_viewport_size({"width": width, "height": 800})
+        assert visitor.page.evaluate(IS_WHOLE), width
     visitor.close()
 
 

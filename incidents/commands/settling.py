@@ -25,7 +25,7 @@ _WAITED_FOR = sorted(WAITED_FOR)
 
 def alerts_of(incident: Incident) -> AlertQuerySet:
     """The alerts that count for an incident: its own, and those of what was merged into it."""
-    return Alert.objects.filter(Q(incident=incident) | Q(incident__merged_into=incident))
+    return Alert.objects.counting_for(incident)
 
 
 def settle(incident: Incident) -> None:
@@ -64,13 +64,16 @@ def settle_quiet() -> None:
 
     An incident that a person has reopened is left to people.
     """
-    mine = Alert.objects.filter(
-        Q(incident=OuterRef("pk")) | Q(incident__merged_into=OuterRef("pk"))
-    )
+    waits = Q(status__in=_WAITED_FOR) | Q(is_flapping=True)
+    # Each by itself: of both in one condition PostgreSQL makes the product of incidents and alerts.
+    own = Alert.objects.filter(incident=OuterRef("pk"))
+    merged = Alert.objects.filter(incident__merged_into=OuterRef("pk"))
     reopened = TimelineEvent.objects.filter(incident=OuterRef("pk"), kind=Kind.REOPENED)
     quiet = Incident.objects.filter(
-        Exists(mine.filter(status=AlertStatus.RESOLVED)),
-        ~Exists(mine.filter(Q(status__in=_WAITED_FOR) | Q(is_flapping=True))),
+        ~Exists(own.filter(waits)),
+        ~Exists(merged.filter(waits)),
+        Exists(own.filter(status=AlertStatus.RESOLVED))
+        | Exists(merged.filter(status=AlertStatus.RESOLVED)),
         ~Exists(reopened),
         source=Incident.Source.ALERT,
         state__in=[str(state) for state in RESOLVABLE],

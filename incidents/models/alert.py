@@ -26,6 +26,14 @@ class AlertQuerySet(models.QuerySet["Alert"]):
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
         return self.filter(workspace__in=places_of(user))
 
+    def counting_for(self, incident: Incident) -> Self:
+        """Its own, and those of what was merged into it.
+
+        By the ids of these few incidents: over a join, PostgreSQL reads every alert there is.
+        """
+        places = Incident.objects.filter(Q(pk=incident.pk) | Q(merged_into=incident))
+        return self.filter(incident__in=places.order_by().values("pk"))
+
 
 class Alert(models.Model):
     """One episode of one alert: from when it fired until its sender resolved it."""

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from incidents.models import Alert, GroupingDecision, Incident, Workspace
 
@@ -41,7 +41,7 @@ def of(incident: Incident, *, limit: int = ON_THE_PAGE) -> list[Placement]:
     """Newest first, those of incidents that were merged into it among them; one query."""
     newest = GroupingDecision.objects.filter(alert=OuterRef("pk")).order_by("-id")
     found = (
-        Alert.objects.filter(Q(incident=incident) | Q(incident__merged_into=incident))
+        Alert.objects.counting_for(incident)
         .select_related("integration", "incident")
         .defer("description", "annotations", "labels")
         .annotate(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.test import Client
@@ -308,6 +309,25 @@ def test_after_their_time_bodies_go_and_rows_that_nobody_names(
     assert retention.drop_old() == 0
     with pytest.raises(commands.CannotReplay):
         commands.replay(delivery=named, by=responder)
+
+
+def test_what_comes_faster_than_one_batch_a_minute_goes_too(
+    scripts: Door, hands: clock.Hands, settings: Settings
+) -> None:
+    settings.DELIVERY_KEPT_DAYS = 30
+    Delivery.objects.bulk_create(
+        Delivery(
+            integration=scripts.integration,
+            identity=str(number),
+            body=b"{}",
+            state=State.PROCESSED,
+        )
+        for number in range(2100)
+    )
+    hands.advance(days=31)
+    cache.clear()
+    retention.tend()
+    assert not Delivery.objects.exists()
 
 
 def test_a_web_process_forgets_a_revoked_secret_within_a_second(

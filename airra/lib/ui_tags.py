@@ -1,5 +1,6 @@
 """Template builtins: icons, pills, times and numbers. What a template may not compute itself."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
@@ -207,6 +208,12 @@ def in_zone(at: datetime, zone: str, *, where: bool = True) -> SafeString:
 @register.filter
 def risk_tone(band: str) -> str:
     return _TONES.get(band, "")
+
+
+@register.filter
+def pairs(told: Mapping[str, object]) -> list[tuple[str, object]]:
+    """Names with values. `.items` would be the value of the one that a sender has named "items"."""
+    return list(told.items())
 
 
 @register.filter

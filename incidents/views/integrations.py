@@ -39,7 +39,6 @@ def integration(request: HttpRequest, integration_id: UUID) -> HttpResponse:
         "deliveries": deliveries.latest(found),
         "changes": queries.changes(found),
         "refused": deliveries.refused(found),
-        "mapping": list(found.mapping.items()),  # a template takes `.items` for its key "items"
         **_rights(request, found),
     }
     return render(request, "incidents/integration.html", context)

@@ -161,6 +161,12 @@ def test_labels_in_the_search_narrow_it(page: Client) -> None:
     assert listed("=eu-1") == listed("region=") == []
 
 
+def test_a_label_may_have_any_name(page: Client) -> None:
+    labels = {"items": "three", "values": "four", "keys": "five"}
+    shown = _text(page, f"/alerts/{make.alert(make.incident(), labels=labels).pk}/")
+    assert all(value in shown for value in labels.values())
+
+
 def test_what_is_elsewhere_is_not_shown(page: Client) -> None:
     there = make.workspace("elsewhere")
     far = Integration.objects.create(workspace=there, name="far", kind="generic")

@@ -49,7 +49,7 @@ def _rows(request: HttpRequest) -> dict[str, Any]:
         "rows": found.rows,
         "new": found.new,
         "most_new": queries.MOST_NEW,
-        "views": queries.VIEWS.items(),
+        "views": [(key, label, filters.as_query(view=key)) for key, label in queries.VIEWS.items()],
         "fresh": filters.as_query(before=before),
         "query": filters.as_query(before=before, shown=found.shown, more=more),
         "next": found.next_cursor and filters.as_query(before=found.next_cursor),

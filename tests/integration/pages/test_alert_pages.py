@@ -161,6 +161,12 @@ def test_labels_in_the_search_narrow_it(page: Client) -> None:
     assert listed("=eu-1") == listed("region=") == []
 
 
+def test_another_view_keeps_the_search(page: Client) -> None:
+    make.alert(make.incident(), labels={"region": "eu-1"})
+    shown = _text(page, "/alerts/?q=region%3Deu-1&severity=high")
+    assert "?view=resolved&amp;q=region%3Deu-1&amp;severity=high" in shown
+
+
 def test_a_label_may_have_any_name(page: Client) -> None:
     labels = {"items": "three", "values": "four", "keys": "five"}
     shown = _text(page, f"/alerts/{make.alert(make.incident(), labels=labels).pk}/")

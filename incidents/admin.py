@@ -45,9 +45,13 @@ class SettingsSite(admin.AdminSite):
     site_url = "/incidents/"
 
     def has_permission(self, request: HttpRequest) -> bool:
-        user = request.user
-        is_staff = bool(user.is_active and getattr(user, "is_staff", False))
-        return is_staff and administered(user).exists()
+        """Asked some eighty times for one page, and of the database once."""
+        known = vars(request)
+        if "_airra_admitted" not in known:
+            user = request.user
+            is_staff = bool(user.is_active and getattr(user, "is_staff", False))
+            known["_airra_admitted"] = is_staff and administered(user).exists()
+        return bool(known["_airra_admitted"])
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """One way to sign in for all of AIRRA; who is signed in and still here may not enter."""

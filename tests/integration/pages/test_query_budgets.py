@@ -15,6 +15,7 @@ from incidents.lifecycle import Severity, State
 from incidents.models import Incident, ServiceDependency, TimelineEvent
 from tests.factories import analysis, remediation
 from tests.factories import incidents as make
+from tests.integration.pages.conftest import client_of
 
 pytestmark = pytest.mark.django_db
 
@@ -126,3 +127,18 @@ def test_audit_log(queries_of: Count, responder: User) -> None:
     for _ in range(MANY):
         audit.record("incident.moved", target=about, by=responder, after={"state": "open"})
     assert queries_of("/audit/") == with_one <= BUDGET
+
+
+@pytest.mark.parametrize("path", ["/admin/", "/admin/analysis/detector/", "/admin/auth/user/add/"])
+def test_settings_ask_once_who_is_an_admin(path: str, admin_user: User) -> None:
+    """Django asks it of every model for every verb, to list what there is on the side."""
+    User.objects.filter(pk=admin_user.pk).update(is_staff=True)
+    client = client_of(admin_user)
+    with CaptureQueriesContext(connection) as seen:
+        assert client.get(path).status_code == 200
+    asked = [row["sql"] for row in seen.captured_queries if _asks_who_administers(row["sql"])]
+    assert len(asked) == 1
+
+
+def _asks_who_administers(sql: str) -> bool:
+    return sql.startswith("SELECT 1 AS") and '"incidents_membership"' in sql

@@ -1,5 +1,6 @@
 """Fixtures everybody uses: a workspace, a person of each role, a token, a stopped clock."""
 
+import gc
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
@@ -17,6 +18,15 @@ from tests import migrated
 settings.register_profile("airra", deadline=None)
 settings.register_profile("many", deadline=None, max_examples=3000)
 settings.load_profile("airra")
+
+# Eight thousand tests and what they import are there to stay: the collector of garbage would walk
+# through millions of objects again and again, while they are made and at every full round after.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from incidents.lifecycle import AlertStatus, Severity
 from incidents.models import Alert, GroupingDecision, Incident, Integration, Silence, Workspace
 from incidents.queries import alerts as queries
 from tests.factories import incidents as make
+from tests.factories.copies import storm
 
 pytestmark = pytest.mark.django_db
 
@@ -28,7 +29,7 @@ def sender(workspace: Workspace) -> Integration:
     return Integration.objects.create(workspace=workspace, name="storm", kind="alertmanager")
 
 
-def _rows(sender: Integration, number: int, *, live: int = 0) -> None:
+def _rows(sender: Integration, number: int, *, live: int = 0, name: str = "key") -> None:
     """So many alerts that are over, the last `live` of them still firing."""
     at = clock.now() - timedelta(days=1)
     service = make.service("payments")
@@ -38,7 +39,7 @@ def _rows(sender: Integration, number: int, *, live: int = 0) -> None:
                 id=uuid7(),
                 workspace=sender.workspace,
                 integration=sender,
-                dedup_key=f"key-{i}",
+                dedup_key=f"{name}-{i}",
                 status=AlertStatus.FIRING if i >= number - live else AlertStatus.RESOLVED,
                 title=f"alert {i}",
                 severity=Severity.HIGH if i % 100 == 0 else Severity.LOW,
@@ -69,7 +70,9 @@ def test_a_storm_costs_the_list_no_query_more(
     paths += ["/alerts/rows/?view=live", "/alerts/?view=all&severity=high&q=alert"]
     _rows(sender, 100, live=60)
     with_few = [queries_of(path) for path in paths]
-    _rows(sender, STORM, live=60)
+    _rows(sender, 1, name="storm")
+    storm(Alert.objects.get(dedup_key="storm-0"), STORM)
+    _rows(sender, 60, live=60, name="late")
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE incidents_alert")

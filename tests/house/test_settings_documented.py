@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -66,7 +67,9 @@ def _reads_of(path: Path) -> Iterator[Read]:
             yield Read(name, reader, _default(node))
 
 
+@cache
 def reads() -> list[Read]:
+    """Every one of the whole code, which takes a second to read."""
     paths = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
     return [read for path in paths for read in _reads_of(path)]
 

@@ -5,7 +5,9 @@ one with its texts replaced as `change` says, so that a reader sees what the rul
 """
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,12 @@ class Fixture:
 
 
 def fixture(rule: str) -> Fixture:
+    """One's own to change; its text is read once, since one property asks for three hundred."""
+    return deepcopy(_read(rule))
+
+
+@cache
+def _read(rule: str) -> Fixture:
     head, _, body = (FIXTURES / f"{rule}.yaml").read_text(encoding="utf-8").partition("\n---\n")
     told = yaml.safe_load(head)
     other = body

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,7 @@ from analysis.reasoning.evals.scenarios import Alarm, Scenario, scenarios
 from analysis.reasoning.evals.scoring import Answered, Truth
 
 WORLDS = settings.BASE_DIR / "lab" / "worlds"
+DATABASE = "eval.sqlite3"
 _TOGETHER = 6  # worlds served by one process: each is some ten MB in memory
 
 
@@ -42,6 +44,9 @@ class Command(BaseCommand):
             "--reasoner", choices=("offline", "configured"), default="offline",
             help="configured: the models that the environment names, at their price",
         )  # fmt: skip
+        parser.add_argument(
+            "--database", type=Path, help="an empty, migrated SQLite file: making one takes seconds"
+        )
         parser.add_argument("--play", type=Path, help="used by the command itself")
 
     def handle(self, *_: Any, **options: Any) -> None:
@@ -72,7 +77,7 @@ class Command(BaseCommand):
         answers: dict[str, list[Answered]] = {}
         for start in range(0, len(found), _TOGETHER):
             some = found[start : start + _TOGETHER]
-            for row in self._played(some, options["reasoner"]):
+            for row in self._played(some, options["reasoner"], options["database"]):
                 answers.setdefault(row["reasoner"], []).append(_answer(row["answer"]))
             self.stderr.write(f"{start + len(some)} of {len(found)} worlds")
         truths = [s.truth for s in found]
@@ -90,10 +95,14 @@ class Command(BaseCommand):
         worlds = {p.name.removesuffix(".json.gz"): _read(p) for p in paths}
         return scenarios(worlds, INJECTIONS)
 
-    def _played(self, some: Sequence[Scenario], reasoner: str) -> Iterator[dict[str, Any]]:
+    def _played(
+        self, some: Sequence[Scenario], reasoner: str, empty: Path | None
+    ) -> Iterator[dict[str, Any]]:
         """The scenarios in a process with a database of its own, over worlds really served."""
         with tempfile.TemporaryDirectory(prefix="airra-eval-") as name:
             place = Path(name)
+            if empty:
+                shutil.copyfile(empty, place / DATABASE)
             plan = []
             for number, scenario in enumerate(some):
                 path = place / f"w{number}.json.gz"
@@ -226,7 +235,7 @@ def _child(place: Path, reasoner: str) -> Iterator[dict[str, Any]]:
     keys = {"AIRRA_ANTHROPIC_API_KEY": "", "AIRRA_OPENAI_API_KEY": ""}
     environment = env.for_child(
         AIRRA_VAR_DIR=str(place),
-        AIRRA_DATABASE_URL=f"sqlite://{place}/eval.sqlite3",
+        AIRRA_DATABASE_URL=f"sqlite://{place / DATABASE}",
         AIRRA_REDIS_URL="",
         AIRRA_LOG_LEVEL="ERROR",
         **({} if reasoner == "configured" else keys),

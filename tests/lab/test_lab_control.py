@@ -1,7 +1,12 @@
-"""The control API: signed, idempotent, refusing what it must, and exactly once in its effects."""
+"""The control API: signed, idempotent, refusing what it must, and exactly once in its effects.
+
+And what else a lab shows that is changed back: each module that has one starts fourteen processes.
+"""
 
 import http.client
 import json
+import os
+import signal
 import time
 import uuid
 
@@ -169,3 +174,35 @@ def test_bodies_that_are_no_objects_are_refused(shop: RunningLab) -> None:
             },
         )  # fmt: skip
         assert answer.status == 422
+
+
+def test_unknown_faults_and_places_are_refused(shop: RunningLab) -> None:
+    assert shop.post("/lab/faults", {"fault": "earthquake"}).status == 422
+    refused = shop.post("/lab/faults", {"fault": "full-disk", "service": "bank"})
+    assert refused.status == 422
+    assert "payments" in refused.json["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "pace", "words"),
+    [
+        ("memory-leak", 0, "between"),
+        ("memory-leak", 99, "between"),
+        ("memory-leak", "fast", "number"),
+        ("cpu-burn", 0.5, "does not creep"),
+    ],
+)
+def test_only_what_creeps_has_a_pace(
+    shop: RunningLab, fault: str, pace: object, words: str
+) -> None:
+    refused = shop.post("/lab/faults", {"fault": fault, "pace": pace})
+    assert refused.status == 422
+    assert words in refused.json["error"]["message"]
+
+
+def test_a_replica_that_dies_is_started_again(shop: RunningLab) -> None:
+    victim = shop.service("search")["replicas"][0]
+    os.kill(victim["pid"], signal.SIGKILL)
+    poll(lambda: shop.value('service_restarts_total{service="search"}') == 1)
+    poll(lambda: shop.service("search")["ready_replicas"] == 2)
+    assert shop.service("search")["replicas"][0]["pid"] != victim["pid"]

@@ -65,44 +65,12 @@ def test_a_trap_turns_a_rollback_into_harm_until_it_is_undone() -> None:
         assert shop.service("checkout")["version"] == "2.7.3"
 
 
-def test_unknown_faults_and_places_are_refused(shop: RunningLab) -> None:
-    assert shop.post("/lab/faults", {"fault": "earthquake"}).status == 422
-    refused = shop.post("/lab/faults", {"fault": "full-disk", "service": "bank"})
-    assert refused.status == 422
-    assert "payments" in refused.json["error"]["message"]
-
-
-@pytest.mark.parametrize(
-    ("fault", "pace", "words"),
-    [
-        ("memory-leak", 0, "between"),
-        ("memory-leak", 99, "between"),
-        ("memory-leak", "fast", "number"),
-        ("cpu-burn", 0.5, "does not creep"),
-    ],
-)
-def test_only_what_creeps_has_a_pace(
-    shop: RunningLab, fault: str, pace: object, words: str
-) -> None:
-    refused = shop.post("/lab/faults", {"fault": fault, "pace": pace})
-    assert refused.status == 422
-    assert words in refused.json["error"]["message"]
-
-
 def test_replicas_end_with_a_supervisor_that_was_killed() -> None:
     with running_lab(rate=1) as shop:
         children = psutil.Process(shop.pid).children()
         os.kill(shop.pid, signal.SIGKILL)
         _, alive = psutil.wait_procs(children, timeout=10)
     assert alive == []
-
-
-def test_a_replica_that_dies_is_started_again(shop: RunningLab) -> None:
-    victim = shop.service("search")["replicas"][0]
-    os.kill(victim["pid"], signal.SIGKILL)
-    poll(lambda: shop.value('service_restarts_total{service="search"}') == 1)
-    poll(lambda: shop.service("search")["ready_replicas"] == 2)
-    assert shop.service("search")["replicas"][0]["pid"] != victim["pid"]
 
 
 @pytest.mark.slow

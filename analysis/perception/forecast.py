@@ -10,7 +10,7 @@ is reached within the horizon nine times in ten.
 import math
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from analysis.types import Breach, Floats
 
@@ -27,8 +27,8 @@ _WIDER = 1.5 * 5 / 3  # of the variance between blocks; coverage is under test
 _STRETCHES = (1.0, 0.5, 0.25)  # of the window that are tried
 _NODES = 15
 _FREEDOM = _BLOCKS - 2
-_DRIFTS = stats.t.ppf((np.arange(_NODES) + 0.5) / _NODES, _FREEDOM)
-_NEEDED = float(stats.t.ppf(_BEYOND_DOUBT, _FREEDOM))
+_DRIFTS = special.stdtrit(_FREEDOM, (np.arange(_NODES) + 0.5) / _NODES)
+_NEEDED = float(special.stdtrit(_FREEDOM, _BEYOND_DOUBT))
 
 
 def foretell(

@@ -58,6 +58,11 @@ class Delivery(models.Model):
             ),
             models.Index(fields=["-id"], condition=~Q(error=""), name="deliveries_with_an_error"),
             models.Index(
+                fields=["integration", "received_at"],
+                condition=Q(set_aside_at__isnull=False),
+                name="deliveries_set_aside",
+            ),
+            models.Index(
                 fields=["received_at"],
                 condition=Q(body_dropped_at__isnull=True),
                 name="deliveries_with_a_body",

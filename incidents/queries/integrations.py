@@ -82,7 +82,7 @@ def visible_integration(user: AnyUser, integration_id: UUID) -> Integration:
 
 
 def rows(user: AnyUser) -> list[IntegrationRow]:
-    """By name; two queries, whatever their number."""
+    """By name; three queries, whatever their number."""
     found = list(_visible(user).order_by("name"))
     counts = _lately(found)
     return [IntegrationRow(each, *counts.get(each.pk, (0, 0))) for each in found]
@@ -93,14 +93,15 @@ def row(integration: Integration) -> IntegrationRow:
 
 
 def _lately(found: list[Integration]) -> dict[UUID, tuple[int, int]]:
+    """What came, and what of it asks to be read; what was set aside is the index of few rows."""
     since = clock.now() - LATELY
-    counted = (
-        Delivery.objects.filter(integration__in=found, received_at__gte=since)
-        .order_by()
-        .values_list("integration")
-        .annotate(came=Count("state"), not_read=Count("state", filter=Q(state__in=NOT_READ)))
+    here = Delivery.objects.filter(integration__in=found, received_at__gte=since).order_by()
+    counted = here.values_list("integration").annotate(
+        came=Count("state"), not_read=Count("state", filter=Q(state__in=NOT_READ))
     )
-    return {pk: (came, not_read) for pk, came, not_read in counted}
+    aside = here.filter(set_aside_at__isnull=False).values_list("integration")
+    quiet = dict(aside.annotate(count=Count("pk")))
+    return {pk: (came, not_read - quiet.get(pk, 0)) for pk, came, not_read in counted}
 
 
 def secrets(integration: Integration) -> list[SecretRow]:

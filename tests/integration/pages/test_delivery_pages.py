@@ -37,7 +37,7 @@ def test_the_list_asks_the_same_few_questions(
         delivered(sender, number)
         make.alert(about)
     assert [queries_of(path) for path in paths] == with_one
-    assert max(with_one) <= 13
+    assert max(with_one) <= 14
 
 
 def test_pages_follow_one_another_without_a_gap(as_viewer: Client, sender: Integration) -> None:
@@ -99,6 +99,8 @@ def test_what_nobody_will_ever_read_is_set_aside_and_asks_no_more(
 
     as_responder.post(f"{its_page}set-aside/")
     assert "not understood" not in as_responder.get(its_page).content.decode()
+    row = as_responder.get(its_page).context["row"]
+    assert (row.came, row.not_read, row.standing) == (2, 0, "waiting")
     listed = [
         [row.delivery.pk for row in as_responder.get(f"/deliveries/?state={state}").context["rows"]]
         for state in ("not_read", "set_aside", "refused")

@@ -6,8 +6,9 @@ written by its turn, with others; all else is written at once, after what waited
 """
 
 from dataclasses import replace
+from datetime import datetime
 
-from django.db.models import F, Q
+from django.db.models import F, Min, Q
 
 from airra.lib import clock
 from incidents.commands import episode, flapping, late, settling, timeline
@@ -42,13 +43,41 @@ def tell(
     """
     heard = Heard(new, integration, turn, delivery)
     present, last = (None, None) if heard.is_first else _known(heard)
-    newest = newest_of(last)
+    heard = _told_now(heard, present, last)
+    new, newest = heard.new, newest_of(last)
     if newest.is_after(new.at, heard.received_at):
         place = late.place_of(heard)
         if place.means is not Late.NEWEST:
             return late.take(heard, place, present=present)
     step = life.step(new, _episode(present), is_over=_is_over(new, last, newest))
     return _without_one(heard, step, last) if present is None else _with(heard, step, present)
+
+
+def _told_now(heard: Heard, present: Alert | None, last: Alert | None) -> Heard:
+    """An old beginning that is told long after its end was: it fires, since now as far as we know.
+
+    Alertmanager ends what Prometheus could not tell it of for some minutes, and when it can again
+    tells the beginning that it knew before.
+    """
+    new = heard.new
+    if last is None or not (new.is_restated and new.is_start_told and new.status in PRESENT):
+        return heard
+    if present is not None:
+        is_old = not present.is_start_told and new.starts_at < present.starts_at
+    else:
+        is_old = last.ends_at is not None and new.starts_at <= last.ends_at
+        is_old = is_old and heard.received_at - _heard_end(last) > life.OVERTAKEN_WITHIN
+    if not is_old:
+        return heard
+    now = heard.received_at
+    return heard.as_(replace(new, starts_at=now, is_start_told=False, at=now))
+
+
+def _heard_end(alert: Alert) -> datetime:
+    """When word of its end arrived, which may be long before it was read."""
+    ends = alert.touches.filter(status=AlertStatus.RESOLVED)
+    found: datetime | None = ends.aggregate(first=Min("delivery__received_at"))["first"]
+    return found or alert.last_seen_at
 
 
 def _with(heard: Heard, step: Step, present: Alert) -> Incident | None:

@@ -66,6 +66,7 @@ class NewAlert:
     url: str = ""  # http(s) page about it at its sender; empty when there is none
     is_start_told: bool = True  # False: `starts_at` is only when it arrived, or was told of
     at: datetime | None = None  # when this very word was true, by its sender's clock
+    is_restated: bool = False  # its sender tells what fires over and over, with its old beginning
 
     @property
     def is_resolved(self) -> bool:

@@ -20,6 +20,10 @@ FLAPPING_WINDOW = timedelta(minutes=60)
 # The longest gap between changes that, kept up, still makes so many in the window.
 QUIET_AFTER = FLAPPING_WINDOW / (FLAPPING_CHANGES - 1)
 
+# Within so long after an end, word that it fires may be from before: of another Alertmanager of a
+# cluster, which waits 15 s for its peer, or one that was sent once more.
+OVERTAKEN_WITHIN = timedelta(seconds=30)
+
 # As far as a sender's clock may be from ours.
 SKEW = timedelta(minutes=5)
 

@@ -65,6 +65,7 @@ def _alert(alert: Field, message: Message) -> NewAlert:
         labels=labels,
         annotations=annotations,
         url=alert["generatorURL"].text(),
+        is_restated=True,
     ).alert(message.received_at)
 
 

@@ -46,6 +46,7 @@ class Draft:
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     url: str = ""
+    is_restated: bool = False
 
     def alert(self, received_at: datetime) -> NewAlert:
         found, is_mapped = severity_of(self.word)
@@ -72,6 +73,7 @@ class Draft:
             url=link(self.url),
             is_start_told=starts_at is not None,
             at=at,
+            is_restated=self.is_restated,
         )
 
 

@@ -79,6 +79,7 @@ def _alert(alert: Field, organisation: str, message: Message) -> NewAlert:
         labels=labels,
         annotations=annotations | values,
         url=first(alert[page].text() for page in _PAGES),
+        is_restated=True,
     ).alert(message.received_at)
 
 

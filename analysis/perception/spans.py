@@ -126,4 +126,4 @@ def covered_s(span: Span, calls: Sequence[Span]) -> float:
         begins, ends = max(call.start, reached), min(call.start + call.duration_s, end)
         covered += max(ends - begins, 0.0)
         reached = max(reached, ends)
-    return covered
+    return min(covered, span.duration_s)  # a sum of parts may be rounded beyond the whole

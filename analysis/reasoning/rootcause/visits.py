@@ -152,4 +152,4 @@ def covered(intervals: Iterable[tuple[float, float]], start: float, end: float) 
         if seen_to > seen_from:
             total += seen_to - seen_from
             reached = seen_to
-    return total
+    return min(total, max(end - start, 0.0))  # a sum of parts may be rounded beyond the whole

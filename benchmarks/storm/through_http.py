@@ -4,6 +4,7 @@ import os
 import statistics
 import tempfile
 import time
+from datetime import timedelta
 
 _place = tempfile.TemporaryDirectory(prefix="airra-bench-")  # gone when the process ends
 os.environ["AIRRA_VAR_DIR"] = _place.name  # noqa: TID251 - never a database somebody uses
@@ -23,10 +24,13 @@ from django.urls import reverse  # noqa: E402
 from airra.lib import clock  # noqa: E402
 from benchmarks.storm.__main__ import body_of  # noqa: E402
 from benchmarks.storm.scoring import score  # noqa: E402
+from incidents.commands.alert import settle_quiet  # noqa: E402
 from incidents.commands.integration import create_integration  # noqa: E402
 from incidents.commands.service import ensure  # noqa: E402
 from incidents.models import Alert, Integration, ServiceDependency, Workspace  # noqa: E402
 from lab.storm import Message, Storm  # noqa: E402
+
+SWEEP_EACH = timedelta(seconds=10)  # as beat wakes it: what flapped and fell quiet is over
 
 
 def post(made: Storm) -> dict[str, object]:
@@ -40,7 +44,13 @@ def post(made: Storm) -> dict[str, object]:
         )
     client = Client(headers={"Authorization": f"Bearer {token}", "Host": "localhost"})
     address = reverse("hook", args=[sender.pk])
-    spent = [_post(client, address, message) for message in made.messages]
+    spent, swept = [], made.messages[0].at
+    for message in made.messages:
+        while message.at - swept >= SWEEP_EACH:
+            swept += SWEEP_EACH
+            with clock.frozen(swept):
+                settle_quiet()
+        spent.append(_post(client, address, message))
     truths = {(m.alert["fingerprint"], m.alert["startsAt"]): m.truth for m in made.firing}
     pairs = []
     for alert in Alert.objects.filter(integration=sender, incident__isnull=False):

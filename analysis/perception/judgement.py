@@ -190,7 +190,8 @@ def _loudest(said: _Opinions, state: State, look: Look, gone: Departures) -> Jud
     is_loud = loudest >= look.needed
     shown = np.where(is_loud, kind, np.where(look.is_young, _YOUNG, _SPIKE))
     expected = said.expected[shown, every]
-    half = np.maximum(said.half[shown, every], look.settings.floor)
+    # No scale times a reach without bounds is not a number: such a band is its middle.
+    half = np.fmax(said.half[shown, every], look.settings.floor)
     if (is_loud & (kind == _DRIFT)).any():
         kind = np.where(
             _is_elsewhere_normal(state, look), np.where(kind == _DRIFT, _SEASON, kind), kind

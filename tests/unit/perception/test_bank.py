@@ -241,6 +241,15 @@ def test_rows_do_not_see_each_other(values: Floats) -> None:
         np.testing.assert_array_equal(getattr(together, name)[1], getattr(alone, name)[0])
 
 
+def test_a_band_is_its_middle_where_what_departed_has_no_scale() -> None:
+    values = np.zeros((1, 60))
+    values[0, [0, 9, 13]] = 265.0, 5_992_929.0, -1_817_354.0
+    found = read(values, BOTH, step_s=3600.0)
+    known = np.isfinite(found.expected)
+    assert known.any()
+    assert (found.high[known] >= found.expected[known]).all()
+
+
 @settings(deadline=None, max_examples=25)
 @given(values=histories, how=st.sampled_from([BOTH, DetectorSettings(floor=3.0)]))
 def test_every_flag_has_a_kind_and_every_band_its_middle(

@@ -6,13 +6,13 @@ process then makes.
 """
 
 import pytest
-from xdist.remote import Producer  # type: ignore[import-untyped]
-from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-untyped]
+from xdist.remote import Producer  # type: ignore[import-untyped] # xdist has no types
+from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-untyped] # nor here
 
 SIZE = 8  # few enough that no process waits long for the last portion of another
 
 
-class Portions(LoadGroupScheduling):  # type: ignore[misc]  # xdist has no types
+class Portions(LoadGroupScheduling):  # type: ignore[misc] # its base has none
     """A group stays whole; of the rest, eight neighbours go together, and all in their order.
 
     pytest-django puts last what empties the database: it must not come before what reads it.

@@ -26,7 +26,7 @@ class _Client(Redis):
             msg = "it did not answer a moment ago"
             raise Away(msg)
         try:
-            answer = super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+            answer = super().execute_command(*args, **options)  # type: ignore[no-untyped-call] # redis-py
         except (Away, Hangs):
             _spared.failed()
             raise

@@ -100,15 +100,3 @@ def test_no_file_names_a_private_place_or_a_registry() -> None:
         if (match := PRIVATE.search(line))
     ]
     assert found == []
-
-
-def test_no_template_asks_a_mapping_for_its_items() -> None:
-    """A template looks a key up first, and senders may name a label, or a field, "items"."""
-    asks = re.compile(r"[\w.]+\.(items|keys|values)\b(?!\s*\()")
-    found = [
-        f"{path.relative_to(ROOT)}: {tag}"
-        for path in (ROOT / "templates").rglob("*.html")
-        for tag in re.findall(r"{[%{].*?[%}]}", path.read_text())
-        if asks.search(tag)
-    ]
-    assert not found, "use the filter pairs"

@@ -35,23 +35,11 @@ def test_told_on_and_on_it_is_one_episode(alertmanager: Sender, hands: clock.Han
     assert Alert.objects.live().get().times_seen == 3
 
 
-def test_its_end_at_last_ends_it(alertmanager: Sender, hands: clock.Hands) -> None:
+def test_its_end_ends_it_and_it_may_happen_again(alertmanager: Sender, hands: clock.Hands) -> None:
     timed_out(alertmanager, hands)
-    hands.advance(minutes=5)
-    alertmanager.post(batch(fired()))
-    hands.advance(minutes=5)
-    alertmanager.post(batch(over(end="2026-03-02T03:14:00Z")))
-    assert alertmanager.episodes() == ["resolved", "resolved"]
-
-
-def test_it_may_happen_twice(alertmanager: Sender, hands: clock.Hands) -> None:
-    timed_out(alertmanager, hands)
-    hands.advance(minutes=5)
-    alertmanager.post(batch(fired()))
-    hands.advance(minutes=5)
-    alertmanager.post(batch(over(end="2026-03-02T03:14:00Z")))
-    hands.advance(minutes=5)
-    alertmanager.post(batch(fired()))
+    for body in (fired(), over(end="2026-03-02T03:14:00Z"), fired()):
+        hands.advance(minutes=5)
+        alertmanager.post(batch(body))
     assert alertmanager.episodes() == ["resolved", "resolved", "firing"]
 
 

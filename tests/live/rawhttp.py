@@ -4,6 +4,7 @@ import re
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from tests.live.receiving import Receiver
 
@@ -73,14 +74,7 @@ def say_after_leave(host: tuple[str, int], head: bytes, body: bytes) -> tuple[by
 
 
 def _until_the_end(sock: socket.socket) -> Iterable[bytes]:
-    while True:
-        try:
-            part = sock.recv(65536)
-        except ConnectionResetError:  # it was told more than it wanted to hear
-            return
-        if not part:
-            return
-        yield part
+    return iter(partial(sock.recv, 65536), b"")
 
 
 def _answer(parts: Iterable[bytes]) -> Answer:

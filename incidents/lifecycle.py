@@ -56,6 +56,16 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 
 LIVE_STATES: frozenset[State] = frozenset(State) - {_S.RESOLVED, _S.CLOSED, _S.MERGED}
 
+# An alert that clears ends the incident only from here: while an action runs, or is being
+# verified, its own proof decides.
+RESOLVABLE = (
+    _S.OPEN,
+    _S.ACKNOWLEDGED,
+    _S.ANALYSING,
+    _S.AWAITING_APPROVAL,
+    _S.NO_SAFE_ACTION,
+)
+
 # The strip at the top of an incident, in the order an operator meets the stages.
 STAGES: tuple[State, ...] = (
     _S.OPEN,

@@ -26,7 +26,7 @@ from analysis.types import Observation
 from incidents.commands import incident as incidents
 from incidents.commands import timeline
 from incidents.commands.service import ensure
-from incidents.commands.settling import RESOLVABLE
+from incidents.lifecycle import RESOLVABLE
 from incidents.models import Incident, TimelineEvent, Workspace
 
 _RESIDUE = timedelta(minutes=15)  # after an incident's end, what began before it is its residue

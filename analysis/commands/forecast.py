@@ -21,8 +21,7 @@ from analysis.queries import topology
 from analysis.types import Breach, Withdrawal
 from incidents.commands import incident as incidents
 from incidents.commands import timeline
-from incidents.commands.settling import RESOLVABLE
-from incidents.lifecycle import IllegalMove
+from incidents.lifecycle import RESOLVABLE, IllegalMove
 from incidents.models import Incident, Service, TimelineEvent, Workspace
 
 log = structlog.get_logger(__name__)

@@ -106,7 +106,7 @@ def begin(heard: Heard, *, newest: Newest | None = None) -> Incident | None:
     elif is_unheard:
         turn.keep(alert)
     note(heard, alert, Touch.Did.BEGAN)
-    if is_news:
+    if is_news or (alert.is_flapping and not _is_one_more_turn(alert)):
         turn.flush()
         flapping.tell(alert)
     return incident

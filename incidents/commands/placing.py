@@ -11,7 +11,7 @@ from incidents.ingest.alerts import NewAlert
 from incidents.ingest.grouping.decide import decide
 from incidents.ingest.grouping.rules import first_that_matches
 from incidents.ingest.grouping.subjects import subject_of
-from incidents.ingest.grouping.types import Decision, Means, Subject
+from incidents.ingest.grouping.types import Candidate, Decision, Means, Subject
 from incidents.models import Alert, GroupingDecision, Incident, Integration, Service, TimelineEvent
 from incidents.queries import grouping
 
@@ -62,10 +62,12 @@ def place(
 
 def _decide(subject: Subject, dedup_key: str, integration: Integration, turn: Turn) -> Decision:
     scene = turn.known().scene
-    if not turn.is_unheard(integration.pk, dedup_key):
-        homes = grouping.homes_of(dedup_key, integration.pk)
-        if homes:
-            return decide(subject, homes, scene, clock.now())
+    homes = _homes(dedup_key, integration, turn)
+    if homes:
+        if any(home.is_cleared for home in homes):
+            known = {home.id for home in homes}
+            homes += [c for c in turn.candidates(subject) if c.id not in known]
+        return decide(subject, homes, scene, clock.now())
     candidates = turn.candidates(subject)
     rule = first_that_matches(subject, scene.rules)
     if rule is not None and rule.threshold > 1:
@@ -73,6 +75,17 @@ def _decide(subject: Subject, dedup_key: str, integration: Integration, turn: Tu
         since = subject.at - timedelta(minutes=rule.window_min)
         scene = replace(scene, held=grouping.held_by(rule, since))
     return decide(subject, candidates, scene, clock.now())
+
+
+def _homes(dedup_key: str, integration: Integration, turn: Turn) -> list[Candidate]:
+    """Where this very alert was, of what is open."""
+    if turn.is_unheard(integration.pk, dedup_key):
+        return []
+    found = grouping.homes_of(dedup_key, integration.pk)
+    if any(home.is_cleared for home in found):
+        turn.flush()  # what this turn has put there fires
+        found = grouping.homes_of(dedup_key, integration.pk)
+    return found
 
 
 def _opened(

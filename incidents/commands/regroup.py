@@ -13,8 +13,8 @@ from airra.lib.db import compare_and_set
 from incidents.commands import audit, timeline
 from incidents.commands import incident as incidents
 from incidents.commands.flapping import home_of
-from incidents.commands.settling import RESOLVABLE, alerts_of, settle
-from incidents.lifecycle import SEVERITY_ORDER, Severity
+from incidents.commands.settling import alerts_of, settle
+from incidents.lifecycle import RESOLVABLE, SEVERITY_ORDER, Severity
 from incidents.models import Alert, AlertQuerySet, GroupingDecision, Incident, TimelineEvent
 from incidents.permissions import Permission
 from incidents.queries.access import require

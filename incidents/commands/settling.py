@@ -6,20 +6,11 @@ from airra.lib.db import Conflict
 from incidents.commands import incident as incidents
 from incidents.commands import timeline
 from incidents.ingest.life import WAITED_FOR
-from incidents.lifecycle import AlertStatus, State
+from incidents.lifecycle import RESOLVABLE, AlertStatus
 from incidents.models import Alert, AlertQuerySet, Incident, TimelineEvent
 
 Kind = TimelineEvent.Kind
 
-# An alert that clears ends the incident only from here: while an action runs, or is being
-# verified, its own proof decides.
-RESOLVABLE = (
-    State.OPEN,
-    State.ACKNOWLEDGED,
-    State.ANALYSING,
-    State.AWAITING_APPROVAL,
-    State.NO_SAFE_ACTION,
-)
 _WAITED_FOR = sorted(WAITED_FOR)
 
 

@@ -4,12 +4,12 @@ The incidents that it might belong to are on the board (`incidents.queries.board
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, Max, Q
+from django.db.models import Exists, F, Max, OuterRef, Q
 from django.db.models.functions import Coalesce
 
 from airra.lib import clock
@@ -17,7 +17,9 @@ from incidents.ingest.grouping.decide import Scene
 from incidents.ingest.grouping.subjects import as_member, known_names, subject_of
 from incidents.ingest.grouping.topology import Topology
 from incidents.ingest.grouping.types import Candidate, Held, Member, Params, Rule, Subject, Taught
+from incidents.ingest.life import WAITED_FOR
 from incidents.ingest.matching import BadMatcher, matchers
+from incidents.lifecycle import RESOLVABLE
 from incidents.models import (
     Alert,
     GroupingDecision,
@@ -37,6 +39,15 @@ MAX_HELD = 500
 
 # The incident an alert counts for: the one that its own was merged into, if it was.
 HOME = Coalesce("incident__merged_into", "incident")
+
+# Of an incident: that it only waits until what flapped in it is quiet (see `commands.settling`).
+_WAITED_FOR = Alert.objects.filter(status__in=sorted(WAITED_FOR))
+CLEARED = Q(
+    ~Exists(_WAITED_FOR.filter(incident=OuterRef("pk"))),
+    ~Exists(_WAITED_FOR.filter(incident__merged_into=OuterRef("pk"))),
+    source=Incident.Source.ALERT,
+    state__in=[str(state) for state in RESOLVABLE],
+)
 
 
 @dataclass(frozen=True)
@@ -126,7 +137,7 @@ def subject_from(alert: Alert, names: Mapping[str, str]) -> Subject:
 
 
 def homes_of(dedup_key: str, integration: UUID) -> list[Candidate]:
-    """The live incidents that have had this very alert; one query."""
+    """The live incidents that have had this very alert; three queries."""
     by_person = Q(
         decisions__means=Means.PERSON,
         decisions__by__isnull=False,
@@ -139,16 +150,21 @@ def homes_of(dedup_key: str, integration: UUID) -> list[Candidate]:
         .annotate(last=Max("starts_at"), chosen=Max("decisions__at", filter=by_person))
     )
     found = {row["home"]: row for row in rows}
-    live = Incident.objects.open().filter(pk__in=found)
+    live = list(Incident.objects.open().filter(pk__in=found).select_related("service"))
+    cleared = Incident.objects.filter(CLEARED, pk__in=[each.pk for each in live])
+    of_cleared = set(cleared.values_list("pk", flat=True))
     return [
-        candidate_of(each, had_it=found[each.pk]["last"], chosen=found[each.pk]["chosen"])
-        for each in live.select_related("service")
+        replace(
+            candidate_of(each),
+            had_it=found[each.pk]["last"],
+            chosen=found[each.pk]["chosen"],
+            is_cleared=each.pk in of_cleared,
+        )
+        for each in live
     ]
 
 
-def candidate_of(
-    incident: Incident, *, had_it: datetime | None = None, chosen: datetime | None = None
-) -> Candidate:
+def candidate_of(incident: Incident) -> Candidate:
     """An incident as grouping sees it, without the alerts that it has."""
     service = incident.service.name if incident.service else ""
     itself = () if incident.source == Incident.Source.ALERT else (_itself(incident, service),)
@@ -159,8 +175,6 @@ def candidate_of(
         service=service,
         opened_at=incident.opened_at,
         members=itself,
-        had_it=had_it,
-        chosen=chosen,
     )
 
 

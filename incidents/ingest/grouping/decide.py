@@ -7,7 +7,7 @@ members, rules or held alerts are given.
 import hashlib
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -43,31 +43,48 @@ def decide(
     subject: Subject, candidates: Sequence[Candidate], scene: Scene, now: datetime
 ) -> Decision:
     """The first means that has something to say decides."""
-    again = _same_alert(candidates)
-    if again is not None:
-        return again
+    taught = {t.kinds: t for t in reversed(scene.taught)}
+    home = _home(candidates)
+    if home is not None:
+        return _moved_on(subject, home, candidates, taught, scene, now) or _again(home)
     rule = rules.first_that_matches(subject, scene.rules)
     if rule is not None:
         return rules.by_rule(subject, rule, candidates, scene.held)
-    taught = {t.kinds: t for t in reversed(scene.taught)}
     return _put_together(subject, candidates, taught, now, scene.params) or _alike(
         subject, candidates, taught, scene, now
     )
 
 
-def _same_alert(candidates: Sequence[Candidate]) -> Decision | None:
-    """Back to where it was: where a person last put it, else where it was last."""
+def _home(candidates: Sequence[Candidate]) -> Candidate | None:
+    """Where this very alert was: where a person last put it, else where it was last."""
+    chosen = [c for c in candidates if c.had_it is not None and c.chosen is not None]
+    if chosen:
+        return max(chosen, key=lambda c: (c.chosen, c.key))
     had = [c for c in candidates if c.had_it is not None]
-    if not had:
+    return max(had, key=lambda c: (c.had_it, c.key), default=None)
+
+
+def _again(home: Candidate) -> Decision:
+    by_person = ", where a person put it" if home.chosen is not None else ""
+    return Decision(Means.KEY, home.id, "", f"{reasons.again(home)}{by_person}")
+
+
+def _moved_on(
+    subject: Subject,
+    home: Candidate,
+    candidates: Sequence[Candidate],
+    taught: dict[frozenset[str], Taught],
+    scene: Scene,
+    now: datetime,
+) -> Decision | None:
+    """Where all but the flapping of its incident is over, and another explains it: there."""
+    if not home.is_cleared or home.chosen is not None:
         return None
-    by_person = [c for c in had if c.chosen is not None]
-    if by_person:
-        home = max(by_person, key=lambda c: (c.chosen, c.key))
-        reason = f"{reasons.again(home)}, where a person put it"
-    else:
-        home = max(had, key=lambda c: (c.had_it, c.key))
-        reason = reasons.again(home)
-    return Decision(Means.KEY, home.id, "", reason)
+    others = [c for c in candidates if c.had_it is None]
+    found = _alike(subject, others, taught, scene, now)
+    if found.join is None:
+        return None
+    return replace(found, reason=f"{reasons.cleared(home)}; {found.reason}")
 
 
 def _said(

@@ -102,6 +102,10 @@ def again(candidate: Candidate) -> str:
     return f"the same alert belongs to {candidate.key}"
 
 
+def cleared(candidate: Candidate) -> str:
+    return f"every alert of {candidate.key}, where it was, is over"
+
+
 def ago(age: timedelta) -> str:
     minutes = int(age.total_seconds() // 60)
     return f"opened {minutes} min ago" if minutes >= 1 else "opened within the last minute"

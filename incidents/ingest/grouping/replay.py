@@ -1,7 +1,7 @@
 """Alerts of the past, decided once more: what would have become one incident, and why. Pure.
 
 It follows the life of alerts as intake does: what fires already is the same alert, an incident
-whose alerts are all over is over, and what a rule holds back joins when there are enough.
+whose alerts are all over and quiet is over, and what a rule holds back joins when there are enough.
 """
 
 from collections import deque
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from incidents.ingest import life
 from incidents.ingest.grouping.decide import Scene, decide
 from incidents.ingest.grouping.subjects import as_member
 from incidents.ingest.grouping.types import Candidate, Decision, Held, Means, Member, Subject
@@ -36,10 +37,14 @@ class Group:
     members: deque[Member] = field(default_factory=deque)
     onsets: dict[str, datetime] = field(default_factory=dict)
     firing: set[str] = field(default_factory=set)
+    flapping: set[str] = field(default_factory=set)
     had: dict[str, datetime] = field(default_factory=dict)
     alerts: list[str] = field(default_factory=list)
     last_at: datetime | None = None
-    is_live: bool = True
+
+    @property
+    def is_live(self) -> bool:
+        return bool(self.firing or self.flapping)
 
     @property
     def key(self) -> str:
@@ -59,6 +64,7 @@ class Group:
             onsets=self.onsets,
             last_at=self.last_at,
             had_it=self.had.get(subject.key),
+            is_cleared=not self.firing,
         )
 
 
@@ -73,6 +79,7 @@ class Replay:
     _waiting: dict[UUID, tuple[Held, Happening]] = field(default_factory=dict)
     _serial: int = 0
     _live: list[Group] = field(default_factory=list)  # a month has thousands that are over
+    _changes: dict[str, deque[datetime]] = field(default_factory=dict)
 
     def run(self, happenings: Iterable[Happening]) -> "Replay":
         for happening in happenings:
@@ -80,8 +87,9 @@ class Replay:
         return self
 
     def take(self, happening: Happening) -> None:
+        self._calm(happening.at)
         if not happening.is_firing:
-            self._end(happening.subject.key)
+            self._end(happening)
             return
         key = happening.subject.key
         home = next((g for g in self._live if key in g.firing), None)
@@ -100,6 +108,7 @@ class Replay:
 
     def _place(self, happening: Happening) -> None:
         subject = happening.subject
+        self._change(subject.key, happening.at)
         window_min = self.scene.params.window_min
         candidates = [group.as_candidate(subject, window_min) for group in self._live]
         scene = Scene(
@@ -147,10 +156,35 @@ class Replay:
         group.had[subject.key] = happening.at
         group.alerts.append(happening.id)
         self.placed[happening.id] = group.number
+        self._name(subject.key, group)
 
-    def _end(self, key: str) -> None:
-        for group in self._live:
-            group.firing.discard(key)
-            group.is_live = bool(group.firing)
-        self._live = [group for group in self._live if group.is_live]
+    def _end(self, happening: Happening) -> None:
+        key = happening.subject.key
+        home = next((group for group in self._live if key in group.firing), None)
+        if home is not None:
+            home.firing.discard(key)
+            self._change(key, happening.at)
+            self._name(key, home)
+            self._live = [group for group in self._live if group.is_live]
         self._waiting = {i: one for i, one in self._waiting.items() if one[1].subject.key != key}
+
+    def _change(self, key: str, at: datetime) -> None:
+        changes = self._changes.setdefault(key, deque(maxlen=life.FLAPPING_CHANGES))
+        changes.append(at)
+
+    def _name(self, key: str, home: Group) -> None:
+        """The newest episode of an alert alone is flapping, so its incident alone waits for it."""
+        changes = self._changes[key]
+        if not life.is_flapping(changes, now=changes[-1]):
+            return
+        for group in self._live:
+            group.flapping.discard(key)
+        home.flapping.add(key)
+
+    def _calm(self, now: datetime) -> None:
+        """What was flapping and is quiet now is waited for no longer."""
+        for group in self._live:
+            group.flapping = {
+                key for key in group.flapping if not life.is_quiet(self._changes[key][-1], now=now)
+            }
+        self._live = [group for group in self._live if group.is_live]

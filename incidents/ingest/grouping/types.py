@@ -64,7 +64,8 @@ class Candidate:
 
     Its members are those that the alert is compared with; `onsets` and `last_at` are of all it has:
     when trouble was first seen at each service, and when its newest alert began. `had_it` says
-    when this very alert was last put there, `chosen` when a person last did so.
+    when this very alert was last put there, `chosen` when a person last did so. One that is
+    cleared has no alert left that fires: it is open until what flapped in it is quiet.
     """
 
     id: UUID
@@ -77,6 +78,7 @@ class Candidate:
     last_at: datetime | None = None
     had_it: datetime | None = None
     chosen: datetime | None = None
+    is_cleared: bool = False
 
     @property
     def newest(self) -> datetime:

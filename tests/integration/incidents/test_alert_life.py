@@ -195,6 +195,42 @@ def test_steadily_firing_is_no_longer_flapping_and_stays_open(
     assert Incident.objects.latest("number").state == State.OPEN
 
 
+def test_what_flaps_goes_where_it_is_explained_and_leaves_an_incident_that_is_over(
+    errors: Told, hands: clock.Hands
+) -> None:
+    """Its own incident takes it back, but for one that is about what is going on now."""
+    payments, ledger = make.service("payments"), make.service("ledger")
+    ServiceDependency.objects.create(caller=payments, callee=ledger)
+    for _ in range(2):
+        turn(errors, hands, minutes=4)
+    over = errors.alert().incident
+    assert over is not None
+    hands.advance(minutes=10)
+    new = Told(errors.integration, key="own", service="ledger").says("firing")
+    assert new not in {over, None}
+    hands.advance(minutes=1)
+    assert errors.says("firing") == new
+    said = errors.alert().decisions.get().reason
+    assert said.startswith(f"every alert of {over.key}, where it was, is over; payments calls ")
+    told = list(new.events.values_list("text", flat=True)) if new else []
+    assert [text for text in told if "flapping" in text], "each of its turns is not told here"
+    settle_quiet()
+    over.refresh_from_db()
+    assert over.state == State.RESOLVED
+
+
+def test_what_flaps_goes_back_while_its_incident_has_more_that_fires(
+    errors: Told, latency: Told, hands: clock.Hands
+) -> None:
+    latency.says("firing")
+    for _ in range(2):
+        turn(errors, hands, minutes=4)
+    home = errors.alert().incident
+    hands.advance(minutes=10)
+    assert Told(errors.integration, key="own", service="ledger").says("firing") != home
+    assert errors.says("firing") == home
+
+
 # Severity
 
 

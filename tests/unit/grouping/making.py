@@ -58,6 +58,7 @@ def incident(
     had_min_ago: float | None = None,
     chosen_min_ago: float | None = None,
     grouping_key: str = "",
+    is_cleared: bool = False,
 ) -> Candidate:
     def ago(minutes: float | None) -> datetime | None:
         return None if minutes is None else NOW - timedelta(minutes=minutes)
@@ -71,6 +72,7 @@ def incident(
         members=members,
         had_it=ago(had_min_ago),
         chosen=ago(chosen_min_ago),
+        is_cleared=is_cleared,
     )
 
 

@@ -30,6 +30,19 @@ def test_where_a_person_put_it_counts_more_than_where_it_was_last() -> None:
     assert "where a person put it" in found.reason
 
 
+def test_where_all_but_the_flapping_is_over_another_incident_may_explain_it() -> None:
+    over = incident(4, member(min_ago=25), had_min_ago=12, is_cleared=True)
+    other = incident(5, member(title="HighErrorRate", min_ago=2))
+    found = place(alert(), over, other)
+    assert (found.means, found.join) == (Means.SIMILARITY, other.id)
+    assert found.reason == (
+        "every alert of INC-4, where it was, is over; INC-5 is about payments too: opened 2 min ago"
+    )
+    assert place(alert(), over, incident(5, member("search"))).join == over.id
+    chosen = incident(4, member(), had_min_ago=12, chosen_min_ago=12, is_cleared=True)
+    assert place(alert(), chosen, other).join == chosen.id
+
+
 def test_alerts_of_one_service_within_minutes_are_one() -> None:
     found = place(alert(), incident(4, member(title="HighErrorRate", min_ago=3)))
     assert (found.means, found.join) == (Means.SIMILARITY, UUID(int=4))

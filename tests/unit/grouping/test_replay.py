@@ -41,6 +41,38 @@ def test_an_incident_whose_alerts_are_over_takes_nothing_more() -> None:
     assert [g.is_live for g in done.groups] == [False, True]
 
 
+def turns(name: str, *min_ago: float) -> list[Happening]:
+    """It fires, is over, fires and so on."""
+    return [
+        told(name, "payments", min_ago=ago, is_firing=turn % 2 == 0)
+        for turn, ago in enumerate(min_ago)
+    ]
+
+
+def test_what_flaps_keeps_its_incident_open_until_it_is_quiet() -> None:
+    flapping = turns("A", 60, 58, 56, 54)
+    back = replay(*turns("A", 60, 58), *turns("A", 56, 54))
+    assert len(back.groups) == 2  # not flapping yet when its first incident ended
+    other = told("B", "payments", min_ago=61)
+    end = told("B", "payments", min_ago=53, is_firing=False)
+    done = replay(other, *flapping, end, told("A", "payments", min_ago=40))
+    assert set(done.placed.values()) == {1}
+    quiet = replay(other, *flapping, end, told("A", "payments", min_ago=30))
+    assert [group.is_live for group in quiet.groups] == [False, True]
+
+
+def test_what_flaps_goes_to_the_incident_that_explains_it_now() -> None:
+    """And the one that waited for it alone is over."""
+    first = [told("B", "payments", min_ago=61), *turns("A", 60, 58, 56, 54)]
+    end = told("B", "payments", min_ago=53, is_firing=False)
+    apart = told("own", "disks", min_ago=42)
+    done = replay(*first, end, apart, told("A", "payments", min_ago=41))
+    assert done.placed["A payments 41"] == 1
+    near = [told("own", "ledger", min_ago=n) for n in (42,)]
+    done = replay(*first, end, *near, told("A", "payments", min_ago=41))
+    assert done.placed["A payments 41"] == done.placed["own ledger 42"]
+
+
 def test_what_a_rule_holds_back_joins_when_there_are_enough() -> None:
     rule = Rule(UUID(int=1), "three", (), False, (), 10, 3)
     steps = [told(name, "payments", min_ago=9 - n) for n, name in enumerate("ABC")]

@@ -9,6 +9,7 @@ import pydantic
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.openapi.schema import OpenAPISchema
 
 from airra.lib.db import Conflict
 from airra.lib.problem import problem
@@ -17,9 +18,13 @@ from analysis.api import router as analysis
 from analysis.api.schemas import HypothesisOut, hypothesis_out
 from analysis.commands.investigation import CannotInvestigate
 from analysis.queries import hypotheses
+from incidents.api import alerts, deliveries
 from incidents.api import router as incidents
 from incidents.api.auth import BearerToken, incident_of, workspace_of
 from incidents.api.schemas import EventOut, IncidentFields, IncidentOut
+from incidents.commands.delivery import CannotReplay
+from incidents.commands.regroup import CannotMove
+from incidents.commands.trial import CannotTry
 from incidents.lifecycle import IllegalMove
 from incidents.permissions import NotPermitted
 from incidents.queries.api_list import BadCursor
@@ -28,10 +33,27 @@ from remediation.api.schemas import PlanOut
 from remediation.commands.refusal import Refused
 from remediation.queries import api as plans
 
-api = NinjaAPI(
+
+class SelfDescribed(NinjaAPI):
+    """Describes itself once a process: its operations are those it began with."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self._documents: dict[str, OpenAPISchema] = {}
+
+    def get_openapi_schema(
+        self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None
+    ) -> OpenAPISchema:
+        prefix = self.get_root_path(path_params or {}) if path_prefix is None else path_prefix
+        if prefix not in self._documents:
+            self._documents[prefix] = super().get_openapi_schema(path_prefix=prefix)
+        return self._documents[prefix]
+
+
+api = SelfDescribed(
     title="AIRRA",
     version="1",
-    description="Incidents, investigations, approvals and actions. Errors are problem+json.",
+    description="Alerts, incidents, investigations, approvals, actions. Errors are problem+json.",
     auth=BearerToken(),
     urls_namespace="api",
     docs_url="/docs",
@@ -67,6 +89,8 @@ def incident(request: HttpRequest, key: str) -> dict[str, Any]:
 
 api.add_router("/incidents", incidents.router)
 api.add_router("/incidents", analysis.router)
+api.add_router("/alerts", alerts.router)
+api.add_router("/deliveries", deliveries.router)
 api.add_router("/detectors", detectors.router)
 api.add_router("/anomalies", detectors.anomalies_router)
 api.add_router("/sources", detectors.sources_router)
@@ -111,6 +135,8 @@ def _overtaken(_: HttpRequest, error: Conflict) -> HttpResponse:
 
 @api.exception_handler(IllegalMove)
 @api.exception_handler(CannotInvestigate)
+@api.exception_handler(CannotReplay)
+@api.exception_handler(CannotTry)
 def _not_now(_: HttpRequest, error: Exception) -> HttpResponse:
     return problem(409, str(error))
 
@@ -121,6 +147,11 @@ def _refused(_: HttpRequest, error: Refused) -> HttpResponse:
         error.rule, 409
     )
     return problem(status, str(error), rule=error.rule)
+
+
+@api.exception_handler(CannotMove)
+def _cannot_move(_: HttpRequest, error: CannotMove) -> HttpResponse:
+    return problem(422, f"to: {error}", errors=[{"field": "to", "message": str(error)}])
 
 
 @api.exception_handler(BadCursor)

@@ -11,13 +11,12 @@ from incidents.permissions import ROLE_PERMISSIONS, NotPermitted, Permission, Ro
 AnyUser = AbstractBaseUser | AnonymousUser
 
 
-def workspaces_of(user: AnyUser) -> QuerySet[Workspace]:
-    """The workspaces this user is a member of; every one for a superuser."""
+def workspaces_of(user: AnyUser, *, only: Workspace | None = None) -> QuerySet[Workspace]:
+    """The workspaces this user is a member of, every one for a superuser; or of these just one."""
     if not isinstance(user, User) or not user.is_active:
         return Workspace.objects.none()
-    if user.is_superuser:
-        return Workspace.objects.all()
-    return Workspace.objects.filter(memberships__user=user)
+    found = Workspace.objects.all() if only is None else Workspace.objects.filter(pk=only.pk)
+    return found if user.is_superuser else found.filter(memberships__user=user)
 
 
 def roles_of(user: AnyUser, workspace: Workspace) -> set[Role]:

@@ -13,7 +13,14 @@ from django.shortcuts import get_object_or_404
 from django.utils.http import urlencode
 
 from incidents.lifecycle import AlertStatus, Severity
-from incidents.models import Alert, AlertQuerySet, GroupingDecision, Integration, Service
+from incidents.models import (
+    Alert,
+    AlertQuerySet,
+    GroupingDecision,
+    Integration,
+    Service,
+    Workspace,
+)
 from incidents.queries.access import AnyUser, workspaces_of
 
 PAGE_SIZE = 50
@@ -61,6 +68,7 @@ class AlertFilters:
     severity: str = ""
     service: str = ""
     integration: str = ""
+    service_name: str = ""  # as the API asks, whose callers know names
 
     @classmethod
     def parse(cls, given: Mapping[str, str]) -> "AlertFilters":
@@ -119,7 +127,14 @@ class AlertPage:
         return hashlib.sha256(repr([self.new, shown]).encode()).hexdigest()[:16]
 
 
-def page(filters: AlertFilters, user: AnyUser, *, before: str = "") -> AlertPage:
+def page(
+    filters: AlertFilters,
+    user: AnyUser,
+    *,
+    before: str = "",
+    limit: int = PAGE_SIZE,
+    workspace: Workspace | None = None,
+) -> AlertPage:
     """Newest first: an id tells the time.
 
     Each workspace is asked for its newest by itself, because an index can hand out the rows of one
@@ -131,11 +146,11 @@ def page(filters: AlertFilters, user: AnyUser, *, before: str = "") -> AlertPage
         found = found.filter(pk__lt=cursor)
     found = found.order_by("-pk")
     listed: list[Alert] = []
-    for place in workspaces_of(user).values_list("pk", flat=True):
-        listed += found.filter(workspace=place)[: PAGE_SIZE + 1]
+    for place in workspaces_of(user, only=workspace).values_list("pk", flat=True):
+        listed += found.filter(workspace=place)[: limit + 1]
     listed.sort(key=lambda alert: alert.pk, reverse=True)
-    shown = listed[:PAGE_SIZE]
-    return AlertPage(shown, shown[-1].pk.hex if len(listed) > PAGE_SIZE else "")
+    shown = listed[:limit]
+    return AlertPage(shown, shown[-1].pk.hex if len(listed) > limit else "")
 
 
 def held(
@@ -193,6 +208,7 @@ def _narrowed(found: AlertQuerySet, filters: AlertFilters) -> AlertQuerySet:
         "status": filters.status,
         "severity": filters.severity,
         "service_id": filters.service,
+        "service__name": filters.service_name,
         "integration_id": filters.integration,
     }
     found = found.filter(**{name: value for name, value in equal.items() if value})
@@ -226,8 +242,9 @@ def senders(user: AnyUser) -> list[Integration]:
     return list(here.order_by("name"))
 
 
-def visible_alert(user: AnyUser, alert_id: UUID) -> Alert:
-    found = Alert.objects.visible_to(user).select_related(
+def visible_alert(user: AnyUser, alert_id: UUID, *, workspace: Workspace | None = None) -> Alert:
+    """An alert of a workspace of this user, or of just this one; 404 otherwise."""
+    found = Alert.objects.filter(workspace__in=workspaces_of(user, only=workspace)).select_related(
         "workspace", "service", "integration", "incident__merged_into", "silenced_by", "delivery"
     )
     return get_object_or_404(found.defer("delivery__body", "delivery__headers"), pk=alert_id)

@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils.http import urlencode
 
-from incidents.models import ChangeEvent, Delivery, Incident, Integration, Touch
+from incidents.models import ChangeEvent, Delivery, Incident, Integration, Touch, Workspace
 from incidents.queries.access import AnyUser, workspaces_of
 
 PAGE_SIZE = 50
@@ -86,18 +86,31 @@ class Body:
     is_json: bool
 
 
-def _visible(user: AnyUser) -> QuerySet[Delivery]:
-    return Delivery.objects.filter(integration__workspace__in=workspaces_of(user))
+def _visible(user: AnyUser, workspace: Workspace | None = None) -> QuerySet[Delivery]:
+    here = workspaces_of(user, only=workspace)
+    return Delivery.objects.filter(integration__workspace__in=here)
 
 
-def visible_delivery(user: AnyUser, delivery_id: UUID) -> Delivery:
-    found = _visible(user).select_related("integration__workspace", "replayed_by", "set_aside_by")
+def visible_delivery(
+    user: AnyUser, delivery_id: UUID, *, workspace: Workspace | None = None
+) -> Delivery:
+    """A delivery to a workspace of this user, or to just this one; 404 otherwise."""
+    found = _visible(user, workspace).select_related(
+        "integration__workspace", "replayed_by", "set_aside_by"
+    )
     return get_object_or_404(found, pk=delivery_id)
 
 
-def page(filters: DeliveryFilters, user: AnyUser, *, before: str = "") -> DeliveryPage:
+def page(
+    filters: DeliveryFilters,
+    user: AnyUser,
+    *,
+    before: str = "",
+    limit: int = PAGE_SIZE,
+    workspace: Workspace | None = None,
+) -> DeliveryPage:
     """Newest first: an id tells the time. A few queries, however many there are."""
-    found = _visible(user).select_related("integration").defer("body", "headers")
+    found = _visible(user, workspace).select_related("integration").defer("body", "headers")
     if filters.integration:
         found = found.filter(integration_id=filters.integration)
     if filters.state in {"not_read", "set_aside"}:
@@ -110,10 +123,10 @@ def page(filters: DeliveryFilters, user: AnyUser, *, before: str = "") -> Delive
     cursor = _uuid(before)
     if cursor is not None:
         found = found.filter(pk__lt=cursor)
-    listed = list(found.order_by("-pk")[: PAGE_SIZE + 1])
-    shown = listed[:PAGE_SIZE]
+    listed = list(found.order_by("-pk")[: limit + 1])
+    shown = listed[:limit]
     return DeliveryPage(
-        rows=_rows(shown), next_cursor=shown[-1].pk.hex if len(listed) > PAGE_SIZE else ""
+        rows=_rows(shown), next_cursor=shown[-1].pk.hex if len(listed) > limit else ""
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from airra.api import api
 
@@ -33,6 +34,11 @@ def operations() -> list[tuple[str, dict[str, Any]]]:
 def test_the_kept_document_equals_the_code() -> None:
     kept = json.loads(KEPT.read_text(encoding="utf-8"))
     assert kept == document(), f"refresh it: {REFRESH}"
+
+
+def test_a_process_makes_its_document_once(client: Client) -> None:
+    assert api.get_openapi_schema() is api.get_openapi_schema()
+    assert client.get("/api/v1/openapi.json").json() == document()
 
 
 @pytest.mark.parametrize(("name", "operation"), operations())

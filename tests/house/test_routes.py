@@ -290,6 +290,7 @@ def test_calls_answer_as_their_row_says(cast: Cast, persona: str) -> None:
         "approved_by": persona, "execution_mode": "live", "comment": "no", "feedback": "real",
         "service": "payments", "mechanism": "leak", "statement": "a leak",
         "incident": "INC-1", "steps": [{"action": "restart", "service": "payments"}],
+        "to": "INC-1",
     }  # fmt: skip
     for (method, path), codes in _calls().items():
         client = Client(headers={"Authorization": f"Bearer {token}"} if token else {})

@@ -259,6 +259,14 @@ GET  /incidents/{key}/investigation/events 401 404 200 200 200 200
 POST /incidents/{key}/hypotheses       401 404 403 202 202 202
 POST /incidents/{key}/investigation/notes 401 404 403 409 409 409
 POST /incidents/{key}/investigation/cancel 401 404 403 409 409 409
+GET  /alerts                           401 200 200 200 200 200
+GET  /alerts/{alert_id}                401 404 200 200 200 200
+POST /alerts/{alert_id}/move           401 404 403 422 422 422
+GET  /deliveries                       401 200 200 200 200 200
+GET  /deliveries/{delivery_id}         401 404 200 200 200 200
+POST /deliveries/{delivery_id}/replay  401 404 403 409 409 409
+POST /deliveries/{delivery_id}/set-aside 401 404 403 409 409 409
+POST /deliveries/{delivery_id}/end-test 401 404 403 409 409 409
 GET  /sources                          401 200 200 200 200 200
 GET  /detectors                        401 200 200 200 200 200
 GET  /detectors/{detector_id}          401 404 200 200 200 200

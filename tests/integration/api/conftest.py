@@ -6,10 +6,14 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from incidents.commands.access import issue_token
 from incidents.models import Workspace
+from incidents.permissions import Role
+from tests.factories import incidents as make
 from tests.integration.remediation.conftest import (  # noqa: F401 - fixtures
     make_world,
     metric,
@@ -36,6 +40,40 @@ class Caller:
         return Client(headers=self._headers()).post(
             f"/api/v1{path}", {} if body is None else body, content_type="application/json"
         )
+
+    def put(self, path: str, body: object) -> Answer:
+        return Client(headers=self._headers()).put(
+            f"/api/v1{path}", body, content_type="application/json"
+        )
+
+    def queries_of(self, path: str, **query: str | int) -> int:
+        """How many a call takes, once what every process caches is there."""
+        self.get(path, **query)
+        with CaptureQueriesContext(connection) as seen:
+            answer = self.get(path, **query)
+        assert answer.status_code == 200, (path, answer.status_code)
+        return len(seen.captured_queries)
+
+
+@pytest.fixture
+def vera(viewer: User, call_as: Callable[[User], Caller]) -> Caller:
+    return call_as(viewer)
+
+
+@pytest.fixture
+def remi(responder: User, call_as: Callable[[User], Caller]) -> Caller:
+    return call_as(responder)
+
+
+@pytest.fixture
+def ada(admin_user: User, call_as: Callable[[User], Caller]) -> Caller:
+    return call_as(admin_user)
+
+
+@pytest.fixture
+def stranger(workspace: Workspace, call_as: Callable[[User], Caller]) -> Caller:
+    """An admin of another workspace."""
+    return call_as(make.person(Role.ADMIN, place=make.workspace("elsewhere")))
 
 
 @pytest.fixture

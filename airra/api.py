@@ -18,12 +18,16 @@ from analysis.api import router as analysis
 from analysis.api.schemas import HypothesisOut, hypothesis_out
 from analysis.commands.investigation import CannotInvestigate
 from analysis.queries import hypotheses
-from incidents.api import alerts, deliveries
+from incidents.api import alerts, deliveries, integrations, rules, silences
 from incidents.api import router as incidents
 from incidents.api.auth import BearerToken, incident_of, workspace_of
 from incidents.api.schemas import EventOut, IncidentFields, IncidentOut
 from incidents.commands.delivery import CannotReplay
+from incidents.commands.grouping import NotARule
+from incidents.commands.integration import BadSetting
 from incidents.commands.regroup import CannotMove
+from incidents.commands.rule_trial import NotATrial
+from incidents.commands.silence import NotASilence
 from incidents.commands.trial import CannotTry
 from incidents.lifecycle import IllegalMove
 from incidents.permissions import NotPermitted
@@ -91,6 +95,10 @@ api.add_router("/incidents", incidents.router)
 api.add_router("/incidents", analysis.router)
 api.add_router("/alerts", alerts.router)
 api.add_router("/deliveries", deliveries.router)
+api.add_router("/integrations", integrations.router)
+api.add_router("/silences", silences.router)
+api.add_router("/grouping-rules", rules.router)
+api.add_router("/rule-trials", rules.trials_router)
 api.add_router("/detectors", detectors.router)
 api.add_router("/anomalies", detectors.anomalies_router)
 api.add_router("/sources", detectors.sources_router)
@@ -137,6 +145,7 @@ def _overtaken(_: HttpRequest, error: Conflict) -> HttpResponse:
 @api.exception_handler(CannotInvestigate)
 @api.exception_handler(CannotReplay)
 @api.exception_handler(CannotTry)
+@api.exception_handler(NotATrial)
 def _not_now(_: HttpRequest, error: Exception) -> HttpResponse:
     return problem(409, str(error))
 
@@ -151,7 +160,19 @@ def _refused(_: HttpRequest, error: Refused) -> HttpResponse:
 
 @api.exception_handler(CannotMove)
 def _cannot_move(_: HttpRequest, error: CannotMove) -> HttpResponse:
-    return problem(422, f"to: {error}", errors=[{"field": "to", "message": str(error)}])
+    return _wrong_field("to", error)
+
+
+@api.exception_handler(BadSetting)
+@api.exception_handler(NotASilence)
+@api.exception_handler(NotARule)
+def _bad_field(_: HttpRequest, error: BadSetting | NotASilence | NotARule) -> HttpResponse:
+    return _wrong_field(error.field, error)
+
+
+def _wrong_field(field: str, error: Exception) -> HttpResponse:
+    told = str(error)
+    return problem(422, f"{field}: {told}", errors=[{"field": field, "message": told}])
 
 
 @api.exception_handler(BadCursor)

@@ -13,9 +13,15 @@ from incidents.models import GroupingRule, Workspace
 from incidents.permissions import Permission
 from incidents.queries.access import require
 
+MAX_LABELS = 5  # that a rule groups by
+
 
 class NotARule(ValueError):
-    """The rule cannot be kept like this; the message says why, for the person who wrote it."""
+    """The rule cannot be kept like this; the message says why, for who wrote it in `field`."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,7 @@ class Wanted:
     def check(self) -> None:
         if not self.matchers and not self.group_by:
             msg = "say which alerts it is about, or which label they share: else it is about all"
-            raise NotARule(msg)
+            raise NotARule("matchers", msg)
 
     def fields(self) -> dict[str, Any]:
         return {
@@ -92,7 +98,7 @@ def _saved(rule: GroupingRule, wanted: Wanted) -> GroupingRule:
             rule.save()
     except IntegrityError as error:
         msg = f"there is a rule “{wanted.name}” already"
-        raise NotARule(msg) from error
+        raise NotARule("name", msg) from error
     return rule
 
 

@@ -18,6 +18,7 @@ from airra.lib.sealed import seal
 from incidents.commands import audit
 from incidents.commands.access import Secret, digest_of, new_secret
 from incidents.ingest.alerts import Malformed
+from incidents.ingest.guides import GUIDES, Proof
 from incidents.ingest.mapping import checked
 from incidents.ingest.trust import judge
 from incidents.models import Integration, IntegrationSecret, Workspace
@@ -80,6 +81,21 @@ def create_integration(
 
 
 @transaction.atomic
+def set_up(
+    *, workspace: Workspace, name: str, kind: str, by: User, **settings: Any
+) -> tuple[Integration, str]:
+    """As `create_integration`, with all of its settings, or nothing. Raises `BadSetting`."""
+    topics = settings.pop("topics", ())
+    if kind == Kind.CLOUDWATCH_SNS and not topics:
+        msg = "name the ARN of each topic that may deliver: any other is refused"
+        raise BadSetting("topics", msg)
+    made, secret = create_integration(
+        workspace=workspace, name=name, kind=kind, topics=topics, by=by
+    )
+    return change(integration=made, by=by, **settings), secret
+
+
+@transaction.atomic
 def change(*, integration: Integration, by: User, **to: Any) -> Integration:
     """Set some of `CHANGEABLE`. Raises `BadSetting`."""
     require(by, Permission.ADMINISTER, integration.workspace)
@@ -125,6 +141,9 @@ def set_signing_key(
     if integration.kind not in SIGNABLE:
         msg = f"{integration.get_kind_display()} does not sign with a key"
         raise BadSetting("kind", msg)
+    if not key.strip() and GUIDES[integration.kind].proof is Proof.THEIR_KEY:
+        msg = "give the key as the sender shows it: it makes its own"
+        raise BadSetting("key", msg)
     text = key.strip() or secrets.token_urlsafe(32)
     if len(text) < MIN_KEY:
         msg = f"a signing key has at least {MIN_KEY} characters"

@@ -24,7 +24,11 @@ _AT_ONCE = 200  # alerts one sweep takes in after a window; the next one goes on
 
 
 class NotASilence(ValueError):
-    """It would silence everything, or for ever; the message says what is missing."""
+    """It would silence everything, or for ever; the message says what is missing in `field`."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 @dataclass(frozen=True)
@@ -64,16 +68,16 @@ def begin(*, workspace: Workspace, wanted: Wanted, by: User) -> Silence:
 def _check(wanted: Wanted) -> None:
     if wanted.service is None and not wanted.matchers:
         msg = "name a service or at least one label: this would silence everything"
-        raise NotASilence(msg)
+        raise NotASilence("matchers", msg)
     if wanted.ends_at <= wanted.starts_at:
         msg = "it has to end after it begins"
-        raise NotASilence(msg)
+        raise NotASilence("ends_at", msg)
     if wanted.ends_at <= clock.now():
         msg = "it would be over already"
-        raise NotASilence(msg)
+        raise NotASilence("ends_at", msg)
     if wanted.ends_at - wanted.starts_at > LONGEST:
         msg = f"at most {LONGEST.days} days; what is noise for longer is mended at its sender"
-        raise NotASilence(msg)
+        raise NotASilence("ends_at", msg)
 
 
 @transaction.atomic

@@ -87,31 +87,42 @@ class Backtest:
         return -self.fewer
 
 
-def visible_rules(user: AnyUser) -> QuerySet[GroupingRule]:
-    return GroupingRule.objects.filter(workspace__in=workspaces_of(user)).select_related(
-        "workspace"
-    )
+def visible_rules(user: AnyUser, workspace: Workspace | None = None) -> QuerySet[GroupingRule]:
+    """The rules this user may see, of one workspace or of all."""
+    here = workspaces_of(user, only=workspace)
+    return GroupingRule.objects.filter(workspace__in=here).select_related("workspace")
 
 
-def visible_rule(user: AnyUser, rule_id: UUID) -> GroupingRule:
-    return get_object_or_404(visible_rules(user), pk=rule_id)
+def visible_rule(
+    user: AnyUser, rule_id: UUID, *, workspace: Workspace | None = None
+) -> GroupingRule:
+    return get_object_or_404(visible_rules(user, workspace), pk=rule_id)
 
 
-def rows(user: AnyUser) -> list[RuleRow]:
+def rows(user: AnyUser, *, workspace: Workspace | None = None) -> list[RuleRow]:
     """In the order in which they are asked; one query."""
+    return [_row(rule) for rule in _counted(user, workspace).order_by("position", "name")]
+
+
+def row(user: AnyUser, rule_id: UUID, *, workspace: Workspace | None = None) -> RuleRow:
+    return _row(get_object_or_404(_counted(user, workspace), pk=rule_id))
+
+
+def _counted(user: AnyUser, workspace: Workspace | None) -> QuerySet[Any]:
+    """Each rule with how many alerts wait below its threshold, and on how many it decided."""
     is_waiting = Q(
         decisions__means=Means.HELD,
         decisions__alert__incident__isnull=True,
         decisions__alert__status=Alert.Status.FIRING,
     )
-    found = visible_rules(user).annotate(
+    return visible_rules(user, workspace).annotate(
         waiting=Count("decisions__alert", filter=is_waiting, distinct=True),
         decided=Count("decisions__alert", distinct=True),
     )
-    return [
-        RuleRow(rule, _matchers(rule), rule.waiting, rule.decided)
-        for rule in found.order_by("position", "name")
-    ]
+
+
+def _row(rule: Any) -> RuleRow:
+    return RuleRow(rule, _matchers(rule), rule.waiting, rule.decided)
 
 
 def _matchers(rule: GroupingRule) -> tuple[Matcher, ...]:
@@ -134,8 +145,11 @@ def history(workspace: Workspace, draft: Rule, *, days: int) -> History:
     return History(Replay(known.scene), Replay(drafted), happenings, since, is_cut)
 
 
-def visible_trial(user: AnyUser, trial_id: UUID) -> RuleTrial:
-    here = RuleTrial.objects.filter(workspace__in=workspaces_of(user))
+def visible_trial(
+    user: AnyUser, trial_id: UUID, *, workspace: Workspace | None = None
+) -> RuleTrial:
+    """A trial of a workspace of this user, or of just this one; 404 otherwise."""
+    here = RuleTrial.objects.filter(workspace__in=workspaces_of(user, only=workspace))
     found = here.select_related("workspace", "rule", "requested_by")
     return get_object_or_404(found, pk=trial_id)
 
@@ -146,12 +160,14 @@ class TrialRow:
     result: Backtest | None
 
 
-def trials(user: AnyUser, *, of: GroupingRule | None = None) -> list[TrialRow]:
+def trials(
+    user: AnyUser, *, of: GroupingRule | None = None, workspace: Workspace | None = None
+) -> list[TrialRow]:
     """The newest, of one rule or of all."""
-    here = RuleTrial.objects.filter(workspace__in=workspaces_of(user))
+    here = RuleTrial.objects.filter(workspace__in=workspaces_of(user, only=workspace))
     if of is not None:
         here = here.filter(rule=of)
-    found = here.select_related("requested_by").order_by("-created_at")[:SHOWN_TRIALS]
+    found = here.select_related("workspace", "requested_by").order_by("-created_at")[:SHOWN_TRIALS]
     return [TrialRow(trial, Backtest.of(trial)) for trial in found]
 
 

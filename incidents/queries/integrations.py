@@ -12,8 +12,8 @@ from airra.lib import clock
 from incidents.ingest.formats.registry import FORMATS
 from incidents.ingest.guides import GUIDES, Guide
 from incidents.ingest.snippets import HIDDEN, Door, Snippet
-from incidents.models import ChangeEvent, Delivery, Integration, IntegrationSecret
-from incidents.queries.access import AnyUser
+from incidents.models import ChangeEvent, Delivery, Integration, IntegrationSecret, Workspace
+from incidents.queries.access import AnyUser, workspaces_of
 from incidents.queries.deliveries import NOT_READ
 
 LATELY = timedelta(hours=24)
@@ -71,19 +71,22 @@ class Instructions:
         return "Signing key" if self.is_signed else str(self.guide.proof).capitalize()
 
 
-def _visible(user: AnyUser) -> QuerySet[Integration]:
+def _visible(user: AnyUser, workspace: Workspace | None = None) -> QuerySet[Integration]:
     """Those that deliver alerts and changes; what pushes spans and logs is under the sources."""
-    found = Integration.objects.visible_to(user).exclude(kind=Integration.Kind.OTLP)
-    return found.select_related("workspace")
+    found = Integration.objects.filter(workspace__in=workspaces_of(user, only=workspace))
+    return found.exclude(kind=Integration.Kind.OTLP).select_related("workspace")
 
 
-def visible_integration(user: AnyUser, integration_id: UUID) -> Integration:
-    return get_object_or_404(_visible(user), pk=integration_id)
+def visible_integration(
+    user: AnyUser, integration_id: UUID, *, workspace: Workspace | None = None
+) -> Integration:
+    """An integration of a workspace of this user, or of just this one; 404 otherwise."""
+    return get_object_or_404(_visible(user, workspace), pk=integration_id)
 
 
-def rows(user: AnyUser) -> list[IntegrationRow]:
+def rows(user: AnyUser, *, workspace: Workspace | None = None) -> list[IntegrationRow]:
     """By name; three queries, whatever their number."""
-    found = list(_visible(user).order_by("name"))
+    found = list(_visible(user, workspace).order_by("name"))
     counts = _lately(found)
     return [IntegrationRow(each, *counts.get(each.pk, (0, 0))) for each in found]
 

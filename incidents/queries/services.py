@@ -75,6 +75,10 @@ def visible_edge(user: AnyUser, edge_id: int) -> ServiceDependency:
     return get_object_or_404(found.filter(caller__workspace__in=workspaces_of(user)), pk=edge_id)
 
 
+def named(workspace: Workspace, name: str) -> Service | None:
+    return workspace.services.filter(name=name, retired_at__isnull=True).first()
+
+
 def history(service: Service, *, limit: int = 20) -> list[Incident]:
     return list(service.incidents.select_related("owner").order_by("-opened_at")[:limit])
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.shortcuts import get_object_or_404
 
 from airra.lib import clock
@@ -103,8 +103,30 @@ def rows(user: AnyUser) -> list[SilenceRow]:
     return [_row(silence, silence.swallowed, now) for silence in listed]
 
 
-def visible_silence(user: AnyUser, silence_id: UUID) -> Silence:
-    here = Silence.objects.filter(workspace__in=workspaces_of(user))
+def page(
+    user: AnyUser, *, workspace: Workspace, standing: str, after: UUID | None, limit: int
+) -> tuple[list[SilenceRow], UUID | None]:
+    """Those of one workspace, the newest first, and where the next page begins, if there is one."""
+    now = clock.now()
+    stands = {
+        "coming": Q(starts_at__gt=now),
+        "active": Q(starts_at__lte=now, ends_at__gt=now),
+        "over": Q(ends_at__lte=now),
+    }
+    here = Silence.objects.filter(workspace__in=workspaces_of(user, only=workspace))
+    found = here.filter(stands.get(standing, Q())).select_related("service", "created_by")
+    if after is not None:
+        found = found.filter(pk__lt=after)
+    listed = list(found.annotate(swallowed=Count("alerts")).order_by("-pk")[: limit + 1])
+    shown = [_row(silence, silence.swallowed, now) for silence in listed[:limit]]
+    return shown, shown[-1].silence.pk if len(listed) > limit else None
+
+
+def visible_silence(
+    user: AnyUser, silence_id: UUID, *, workspace: Workspace | None = None
+) -> Silence:
+    """A silence of a workspace of this user, or of just this one; 404 otherwise."""
+    here = Silence.objects.filter(workspace__in=workspaces_of(user, only=workspace))
     return get_object_or_404(
         here.select_related("workspace", "service", "created_by"), pk=silence_id
     )

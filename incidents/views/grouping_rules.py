@@ -11,7 +11,7 @@ from django.shortcuts import render
 from airra.lib.htmx import redirect, toast
 from incidents.commands import grouping as commands
 from incidents.commands import rule_trial
-from incidents.commands.grouping import NotARule, Wanted
+from incidents.commands.grouping import MAX_LABELS, NotARule, Wanted
 from incidents.commands.rule_trial import NotATrial
 from incidents.ingest.matching import MAX_LABEL, BadMatcher, Matcher, as_lines, matchers, read_lines
 from incidents.models import GroupingRule, RuleTrial, Workspace
@@ -20,8 +20,6 @@ from incidents.queries import grouping as grouping_queries
 from incidents.queries import grouping_rules as queries
 from incidents.queries.access import may, require, workspaces_of
 from incidents.views.refusals import answers_refusals, person, writes
-
-MAX_LABELS = 5
 
 
 class RuleForm(forms.Form):

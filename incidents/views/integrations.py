@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -86,17 +85,14 @@ def add(request: HttpRequest) -> HttpResponse:
 
 def _made(request: HttpRequest, form: IntegrationForm, kind: str) -> HttpResponse | None:
     """The page with the address and the secret; None when a setting cannot be used."""
-    settings = form.settings()
     try:
-        with transaction.atomic():
-            made, secret = commands.create_integration(
-                workspace=form.cleaned_data["workspace"],
-                name=form.cleaned_data["name"],
-                kind=kind,
-                topics=settings.pop("topics", ()),
-                by=person(request),
-            )
-            commands.change(integration=made, by=person(request), **settings)
+        made, secret = commands.set_up(
+            workspace=form.cleaned_data["workspace"],
+            name=form.cleaned_data["name"],
+            kind=kind,
+            by=person(request),
+            **form.settings(),
+        )
     except commands.BadSetting as error:
         form.refuse(error)
         return None

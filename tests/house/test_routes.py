@@ -6,6 +6,7 @@ A new route or operation without a row here fails: somebody has to say who may u
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from airra.api import api
+from airra.lib import clock
 from analysis.commands.model_call import record
 from analysis.models import (
     Anomaly,
@@ -290,11 +292,14 @@ def test_calls_answer_as_their_row_says(cast: Cast, persona: str) -> None:
         "approved_by": persona, "execution_mode": "live", "comment": "no", "feedback": "real",
         "service": "payments", "mechanism": "leak", "statement": "a leak",
         "incident": "INC-1", "steps": [{"action": "restart", "service": "payments"}],
-        "to": "INC-1",
+        "to": "INC-1", "name": "another", "kind": "generic", "is_on": True, "group_by": ["region"],
+        "ends_at": (clock.now() + timedelta(hours=1)).isoformat(),
+        "draft": {"name": "another", "group_by": ["region"]},
     }  # fmt: skip
     for (method, path), codes in _calls().items():
         client = Client(headers={"Authorization": f"Bearer {token}"} if token else {})
-        given = {"data": said, "content_type": "application/json"} if method == "POST" else {}
+        body = {**said, "kind": "silence"} if path == "/silences" else said
+        given = {"data": body, "content_type": "application/json"} if method != "GET" else {}
         with transaction.atomic():
             answer = getattr(client, method.lower())(cast.path(f"api/v1{path}"), **given)
             transaction.set_rollback(True)

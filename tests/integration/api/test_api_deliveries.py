@@ -17,7 +17,11 @@ from tests.integration.api.conftest import Caller, assert_problem
 pytestmark = pytest.mark.django_db
 MANY = 60
 BUDGET = 12
-WRONG: dict[str, Any] = {"state": "refused", "error": "title: expected a text", "error_field": "title"}
+WRONG: dict[str, Any] = {
+    "state": "refused",
+    "error": "title: expected a text",
+    "error_field": "title",
+}
 
 
 @pytest.fixture

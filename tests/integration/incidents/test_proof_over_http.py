@@ -23,6 +23,7 @@ pytestmark = pytest.mark.django_db
 State = Delivery.State
 KINDS = [vendor.kind for vendor in VENDORS]
 FIRING = {vendor.kind: vendor.firing for vendor in VENDORS} | {"github": github.status()}
+BROUGHT = "as the sender shows it"  # some make their key themselves, and take no other
 by_vendor = pytest.mark.parametrize("vendor", VENDORS, ids=KINDS)
 
 
@@ -90,7 +91,7 @@ def test_a_forged_signature_is_kept_apart_and_read_after_its_key_is_mended(
     kind: str, at: Callable[[str], Door], admin_user: User
 ) -> None:
     sender = at(kind)
-    sender.key = set_signing_key(integration=sender.integration, by=admin_user)
+    sender.key = set_signing_key(integration=sender.integration, by=admin_user, key=BROUGHT)
     answer = sender.post(FIRING[kind], key="another key altogether")
     assert (answer.status_code, answer.json()["detail"]) == (
         403,
@@ -116,7 +117,7 @@ def test_a_stale_signature_is_refused_and_stays_refused(
     kind: str, at: Callable[[str], Door], admin_user: User, hands: clock.Hands
 ) -> None:
     sender = at(kind)
-    sender.key = set_signing_key(integration=sender.integration, by=admin_user)
+    sender.key = set_signing_key(integration=sender.integration, by=admin_user, key=BROUGHT)
     assert sender.post(FIRING[kind], at=UNIX - 301).status_code == 403
     hands.advance(minutes=-5)
     with pytest.raises(commands.CannotReplay, match="301 s before"):
@@ -128,8 +129,9 @@ def test_a_key_is_rotated_without_a_gap(
     kind: str, at: Callable[[str], Door], admin_user: User, hands: clock.Hands
 ) -> None:
     sender = at(kind)
-    old = set_signing_key(integration=sender.integration, by=admin_user)
-    new = set_signing_key(integration=sender.integration, by=admin_user, overlap_h=1)
+    new = "a newer key of its own"
+    old = set_signing_key(integration=sender.integration, by=admin_user, key=BROUGHT)
+    set_signing_key(integration=sender.integration, by=admin_user, key=new, overlap_h=1)
     body = FIRING[kind]
     assert sender.post(body, key=old).status_code == 202
     hands.advance(minutes=61)

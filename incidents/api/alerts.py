@@ -13,7 +13,7 @@ from incidents.commands import regroup
 from incidents.lifecycle import AlertStatus, Severity
 from incidents.models import Alert, GroupingDecision, Touch
 from incidents.queries import alerts as queries
-from incidents.queries import touches
+from incidents.queries import services, touches
 
 router = Router(tags=["alerts"])
 
@@ -179,12 +179,15 @@ class MoveIn(Schema):
 
 @router.get("", response=AlertList, summary="Alerts, newest first")
 def index(request: HttpRequest, given: Query[AlertsAsked]) -> dict[str, Any]:
+    about = given.service and services.named(workspace_of(request), given.service, or_retired=True)
+    if about is None:
+        return {"items": [], "next": None}
     filters = queries.AlertFilters(
         view=given.view,
         q=given.q,
         status=given.status or "",
         severity=given.severity or "",
-        service_name=given.service,
+        service=str(about.pk) if about else "",
         integration=str(given.integration or ""),
     )
     found = queries.page(

@@ -68,7 +68,6 @@ class AlertFilters:
     severity: str = ""
     service: str = ""
     integration: str = ""
-    service_name: str = ""  # as the API asks, whose callers know names
 
     @classmethod
     def parse(cls, given: Mapping[str, str]) -> "AlertFilters":
@@ -208,7 +207,6 @@ def _narrowed(found: AlertQuerySet, filters: AlertFilters) -> AlertQuerySet:
         "status": filters.status,
         "severity": filters.severity,
         "service_id": filters.service,
-        "service__name": filters.service_name,
         "integration_id": filters.integration,
     }
     found = found.filter(**{name: value for name, value in equal.items() if value})

@@ -75,8 +75,9 @@ def visible_edge(user: AnyUser, edge_id: int) -> ServiceDependency:
     return get_object_or_404(found.filter(caller__workspace__in=workspaces_of(user)), pk=edge_id)
 
 
-def named(workspace: Workspace, name: str) -> Service | None:
-    return workspace.services.filter(name=name, retired_at__isnull=True).first()
+def named(workspace: Workspace, name: str, *, or_retired: bool = False) -> Service | None:
+    found = workspace.services.filter(name=name)
+    return (found if or_retired else found.filter(retired_at__isnull=True)).first()
 
 
 def history(service: Service, *, limit: int = 20) -> list[Incident]:

@@ -106,7 +106,10 @@ def rows(user: AnyUser) -> list[SilenceRow]:
 def page(
     user: AnyUser, *, workspace: Workspace, standing: str, after: UUID | None, limit: int
 ) -> tuple[list[SilenceRow], UUID | None]:
-    """Those of one workspace, the newest first, and where the next page begins, if there is one."""
+    """Those of one workspace, the newest first, and where the next page begins, if there is one.
+
+    The alerts of those shown are counted apart: in one question, those of all would be.
+    """
     now = clock.now()
     stands = {
         "coming": Q(starts_at__gt=now),
@@ -117,9 +120,12 @@ def page(
     found = here.filter(stands.get(standing, Q())).select_related("service", "created_by")
     if after is not None:
         found = found.filter(pk__lt=after)
-    listed = list(found.annotate(swallowed=Count("alerts")).order_by("-pk")[: limit + 1])
-    shown = [_row(silence, silence.swallowed, now) for silence in listed[:limit]]
-    return shown, shown[-1].silence.pk if len(listed) > limit else None
+    listed = list(found.order_by("-pk")[: limit + 1])
+    shown = listed[:limit]
+    kept = Alert.objects.filter(silenced_by__in=shown).order_by().values_list("silenced_by")
+    swallowed = dict(kept.annotate(count=Count("pk")))
+    rows_shown = [_row(silence, swallowed.get(silence.pk, 0), now) for silence in shown]
+    return rows_shown, shown[-1].pk if len(listed) > limit else None
 
 
 def visible_silence(

@@ -9,8 +9,15 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from airra.lib import clock
-from incidents.commands.access import issue_token, revoke_token
-from incidents.models import ApiToken, Incident, Membership, Workspace
+from incidents.commands.access import give_role, issue_token, revoke_token
+from incidents.models import (
+    ApiToken,
+    GroupingRule,
+    Incident,
+    Membership,
+    RuleTrial,
+    Workspace,
+)
 from incidents.permissions import Role
 from remediation.models import Approval, Plan
 from tests.factories import incidents as make
@@ -148,3 +155,36 @@ def test_what_is_not_there_is_not_found(approver: User, call_as: CallAs) -> None
     assert_problem(caller.get(f"/actions/{uuid4()}"), 404)
     assert_problem(caller.get("/approvals/not-a-uuid"), 422, "approval_id")
     assert_problem(caller.get("/actions/not-a-uuid"), 422, "plan_id")
+
+
+def test_a_token_opens_one_workspace_though_its_owner_is_admin_in_two(
+    workspace: Workspace, admin_user: User
+) -> None:
+    there = make.workspace("elsewhere")
+    give_role(user=admin_user, workspace=there, role=Role.ADMIN)
+    alert = make.alert(make.incident())
+    silence = make.silence()
+    rule = GroupingRule.objects.create(workspace=workspace, name="r", group_by=["region"])
+    trial = RuleTrial.objects.create(
+        workspace=workspace, days=1, draft={"name": "r", "group_by": ["region"]}
+    )
+    here, elsewhere = (
+        Caller(issue_token(user=admin_user, workspace=place, name="t", by=admin_user)[1])
+        for place in (workspace, there)
+    )
+    for path, one in (
+        ("/alerts", alert.pk),
+        ("/deliveries", alert.delivery_id),
+        ("/integrations", alert.integration_id),
+        ("/silences", silence.pk),
+        ("/grouping-rules", rule.pk),
+        ("/rule-trials", trial.pk),
+    ):
+        told = [caller.get(path).json() for caller in (here, elsewhere)]
+        counts = [len(each["items"] if isinstance(each, dict) else each) for each in told]
+        assert counts == [1, 0], path
+        assert here.get(f"{path}/{one}").status_code == 200
+        assert_problem(elsewhere.get(f"{path}/{one}"), 404)
+    assert_problem(elsewhere.post(f"/grouping-rules/{rule.pk}/switch", {"is_on": True}), 404)
+    assert_problem(elsewhere.post(f"/silences/{silence.pk}/end"), 404)
+    assert_problem(elsewhere.post(f"/integrations/{alert.integration_id}/token", {}), 404)

@@ -13,6 +13,9 @@ from schemathesis import GenerationMode
 
 from airra.api import api
 from airra.wsgi import application
+from incidents.commands.integration import create_integration
+from incidents.models import Delivery, GroupingRule, Incident, RuleTrial
+from tests.factories import incidents as make
 from tests.factories import remediation as story
 
 pytestmark = [
@@ -46,20 +49,42 @@ def kept_connection(db: None) -> Iterator[None]:
         signal.connect(close_old_connections)
 
 
+def _intake(about: Incident) -> dict[str, str]:
+    """What stands in the addresses of intake: of each a row that is there."""
+    here = about.workspace
+    sender, _ = create_integration(workspace=here, name="scripts", kind="generic", by=None)
+    refused = Delivery.objects.create(
+        integration=sender, identity="1", body=b"[]", state=Delivery.State.REFUSED, error="no"
+    )
+    rule = GroupingRule.objects.create(workspace=here, name="r", group_by=["region"])
+    draft = {"name": "r", "group_by": ["region"]}
+    rows = {
+        "alert_id": make.alert(about),
+        "delivery_id": refused,
+        "integration_id": sender,
+        "silence_id": make.silence(),
+        "rule_id": rule,
+        "trial_id": RuleTrial.objects.create(workspace=here, days=1, draft=draft),
+    }
+    return {name: str(row.pk) for name, row in rows.items()}
+
+
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
 def test_no_answer_is_our_fault(
     operation: Any, mode: GenerationMode, admin_user: User, token_for: Callable[[User], str]
 ) -> None:
     about = story.with_story()
+    rows = {"key": about.key, **_intake(about)}
     codes: set[int] = set()
     headers = {"Authorization": f"Bearer {token_for(admin_user)}", "Host": "localhost"}
 
     @unhurried
     @given(case=operation.as_strategy(generation_mode=mode))
     def try_one(case: Any) -> None:
-        if mode is GenerationMode.POSITIVE and "key" in (case.path_parameters or {}):
-            case.path_parameters["key"] = about.key
+        if mode is GenerationMode.POSITIVE:
+            found = {name: rows[name] for name in case.path_parameters or {} if name in rows}
+            (case.path_parameters or {}).update(found)
         with transaction.atomic():
             answer = case.call(headers=headers)
             transaction.set_rollback(True)

@@ -118,7 +118,7 @@ def _malformed(_: HttpRequest, error: ValidationError) -> HttpResponse:
     errors = [
         {
             "field": ".".join(str(part) for part in place["loc"][1:] if part != "given"),
-            "message": str(place["msg"]),
+            "message": str(place["msg"]).removeprefix("Value error, "),  # pydantic's words
         }
         for place in error.errors
     ]

@@ -85,6 +85,12 @@ def test_what_is_missing_is_told_beside_its_field(
     assert not Silence.objects.exists()
 
 
+def test_a_pattern_that_cannot_be_used_is_told_in_our_words(remi: Caller) -> None:
+    wrong = {"label": "a", "op": "=~", "value": "("}
+    (error,) = remi.post("/silences", asked(matchers=[wrong])).json()["errors"]
+    assert error["message"].startswith("a: “(” is not understood here")
+
+
 def test_one_silence_counts_and_lists_what_it_swallowed(vera: Caller) -> None:
     silence = make.silence()
     first, second = swallowed(silence, 2)

@@ -7,8 +7,8 @@ A missing or malformed value stops the start with an `EnvError` that names the v
 import os
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import TypeVar
-from urllib.parse import unquote, urlsplit
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 T = TypeVar("T")
 _TRUE = frozenset({"1", "true", "yes", "on"})
@@ -87,7 +87,21 @@ def words(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
 
 
-def _as_database(url: str) -> dict[str, object]:
+def _asked_of_libpq(query: str) -> dict[str, str]:
+    """The options behind the `?` of an address. Raises `EnvError` for one libpq does not know."""
+    asked = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
+    if not asked:
+        return {}
+    from psycopg.pq import Conninfo  # noqa: PLC0415 - SQLite needs none of it
+
+    known = {option.keyword.decode() for option in Conninfo.get_defaults()}
+    if strange := sorted(asked.keys() - known):
+        msg = f"libpq has no option {strange[0]!r}; it was asked for behind the '?' of the address"
+        raise EnvError(msg)
+    return asked
+
+
+def _as_database(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
         return {"ENGINE": "django.db.backends.sqlite3", "NAME": unquote(parts.path) or ":memory:"}
@@ -100,14 +114,21 @@ def _as_database(url: str) -> dict[str, object]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": parts.hostname or "",
         "PORT": str(parts.port or ""),
+        "OPTIONS": _asked_of_libpq(parts.query),
     }
 
 
-def database(name: str, default: str) -> dict[str, object]:
-    """A Django database entry from `postgresql://user:pass@host:port/name` or `sqlite:///path`."""
+def database(name: str, default: str) -> dict[str, Any]:
+    """A Django database entry from `postgresql://user:pass@host:port/name` or `sqlite:///path`.
+
+    What stands behind a `?` is for PostgreSQL's own library: `?sslmode=require`.
+    """
     value = secret(name, default) or default
     try:
         return _as_database(value)
+    except EnvError as error:
+        msg = f"{name}: {error}"
+        raise EnvError(msg) from error
     except ValueError as error:
         msg = f"{name}: expected postgresql://user:password@host:port/name or sqlite:///path"
         raise EnvError(msg) from error

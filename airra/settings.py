@@ -41,6 +41,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "airra.lib.middleware.RequestIdMiddleware",
+    "airra.lib.middleware.BoundWaitMiddleware",
     "airra.lib.middleware.ContentSecurityPolicyMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
@@ -90,16 +91,32 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": env.database("AIRRA_DATABASE_URL", f"sqlite://{VAR_DIR}/airra.sqlite3")}
+DATABASE_ANSWERS_WITHIN_S = 20  # each time a request asks it; then the request is given up
 IS_SQLITE = DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
 if IS_SQLITE:
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
+        "timeout": DATABASE_ANSWERS_WITHIN_S,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
 else:
+    from airra.lib.bound_connection import BoundConnection
+
     DATABASES["default"]["OPTIONS"] = {
-        "pool": {"min_size": 1, "max_size": env.integer("AIRRA_DB_POOL", 8), "timeout": 10}
+        "pool": {
+            "min_size": 1,
+            "max_size": env.integer("AIRRA_DB_POOL", 8),
+            "timeout": 10,
+            "connection_class": BoundConnection,
+        },
+        # A machine that is cut off says nothing: without these a thread waits a quarter of an hour
+        # for its answer, and more than two hours where all it had said has arrived.
+        "connect_timeout": 5,
+        "keepalives_idle": 10,
+        "keepalives_interval": 3,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 10_000,  # ms
+        **DATABASES["default"]["OPTIONS"],
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

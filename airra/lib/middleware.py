@@ -1,4 +1,4 @@
-"""What requests pass: an id with its origin for the logs, the content policy, a senders' way."""
+"""What requests pass: an id for the logs, a bound for waits, the content policy, a senders' way."""
 
 import re
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from django.urls import Resolver404, resolve
 from structlog.contextvars import bound_contextvars
 
 from airra.lib.ids import uuid7
+from airra.lib.patience import answered_within
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -41,6 +42,20 @@ class RequestIdMiddleware:
             response = self.get_response(request)
         response["X-Request-ID"] = request_id
         return response
+
+
+class BoundWaitMiddleware:
+    """Who asks is answered, and its thread is free again, although the database hangs.
+
+    A job has nobody who waits, and goes on when the database does.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        with answered_within(settings.DATABASE_ANSWERS_WITHIN_S):
+            return self.get_response(request)
 
 
 class ContentSecurityPolicyMiddleware:

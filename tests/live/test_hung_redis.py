@@ -45,7 +45,8 @@ def frozen_by() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
         process.wait()
 
 
-def _deliver(hook: str, token: str, number: int) -> int:
+def body_of(number: int) -> bytes:
+    """Of a delivery with one alert, whose key tells its number."""
     alert = {
         "status": "firing",
         "labels": {"alertname": "Frozen", "service": "shop", "number": str(number)},
@@ -55,9 +56,13 @@ def _deliver(hook: str, token: str, number: int) -> int:
         "fingerprint": f"frozen-{number}",
     }
     body = {"version": "4", "groupKey": str(number), "status": "firing", "alerts": [alert]}
+    return json.dumps(body).encode()
+
+
+def _deliver(hook: str, token: str, number: int) -> int:
     answer = httpx2.post(
         hook,
-        content=json.dumps(body).encode(),
+        content=body_of(number),
         headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
         trust_env=False,
         timeout=_WITHIN_S,

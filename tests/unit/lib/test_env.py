@@ -136,7 +136,25 @@ def test_a_postgresql_url_is_taken_apart(monkeypatch: pytest.MonkeyPatch) -> Non
         "PASSWORD": "p@ss",
         "HOST": "db.example",
         "PORT": "6543",
+        "OPTIONS": {},
     }
+
+
+def test_what_stands_behind_a_postgresql_url_is_an_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "postgresql://db/airra?sslmode=verify-full&sslrootcert=%2Fca%20of%20db&options="
+    monkeypatch.setenv(NAME, url)
+    assert env.database(NAME, "")["OPTIONS"] == {
+        "sslmode": "verify-full",
+        "sslrootcert": "/ca of db",
+        "options": "",
+    }
+
+
+def test_an_option_that_does_not_exist_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(NAME, "postgresql://me:hush@db/airra?sslmod=require")
+    with pytest.raises(EnvError, match=f"{NAME}: libpq has no option 'sslmod'") as raised:
+        env.database(NAME, "")
+    assert "hush" not in str(raised.value)
 
 
 def test_a_sqlite_url_names_a_file() -> None:
@@ -159,7 +177,12 @@ def test_a_database_url_may_come_from_a_file(
 
 @pytest.mark.parametrize(
     "url",
-    ["mysql://me:hush@db/airra", "postgresql://me:hush@db", "postgresql://me:hush@db:x/airra"],
+    [
+        "mysql://me:hush@db/airra",
+        "postgresql://me:hush@db",
+        "postgresql://me:hush@db:x/airra",
+        "postgresql://me:hush@db/airra?sslmode",
+    ],
 )
 def test_a_malformed_database_url_names_the_variable_and_not_the_password(
     monkeypatch: pytest.MonkeyPatch, url: str

@@ -19,7 +19,7 @@ from incidents.commands import alert as alerts
 from incidents.commands import audit, timeline
 from incidents.commands import change as changes
 from incidents.commands.storing import message_of
-from incidents.commands.turn import Turn
+from incidents.commands.turn import Mark, Turn
 from incidents.ingest.alerts import Batch, Malformed
 from incidents.ingest.reading import read
 from incidents.models import Delivery, Incident, TimelineEvent
@@ -52,11 +52,12 @@ def _readable(deliveries: list[Delivery]) -> list[_Read]:
 
 def _together(read: list[_Read], turn: Turn) -> bool:
     """Whether that went well; if not, nothing has happened."""
+    mark = turn.mark()
     try:
         with transaction.atomic():
             _do(read, turn)
     except Exception as error:
-        turn.forget()
+        _go_back(turn, mark, error)
         if is_of_the_database(error):
             raise
         log.warning("taken_one_by_one", deliveries=len(read), error=str(error), exc_info=True)
@@ -66,20 +67,29 @@ def _together(read: list[_Read], turn: Turn) -> bool:
 
 def _take(delivery: Delivery, turn: Turn) -> None:
     """What is wrong with the database itself is raised, for it says nothing about the delivery."""
+    mark = turn.mark()
     try:
         with transaction.atomic():
             _do([(delivery, read_batch(delivery))], turn)
     except Malformed as wrong:  # its mapping was changed after it was stored
-        turn.forget()
+        turn.go_back(mark)
         refuse(delivery, wrong)
     except Exception as error:
-        turn.forget()
+        _go_back(turn, mark, error)
         if is_of_the_database(error):
             raise
         if isinstance(error, Conflict) and not _is_waiting(delivery):
             return  # another process has taken it
         log.exception("delivery_failed", delivery=str(delivery.pk), attempt=delivery.attempts)
         _note_failure(delivery, f"{type(error).__name__}: {error}")
+
+
+def _go_back(turn: Turn, mark: Mark, error: Exception) -> None:
+    """Only of a conflict is the reason that what was read holds no more."""
+    if isinstance(error, Conflict) or is_of_the_database(error):
+        turn.forget()
+    else:
+        turn.go_back(mark)
 
 
 def read_batch(delivery: Delivery) -> Batch:

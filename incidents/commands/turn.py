@@ -6,7 +6,7 @@ their lines in the story are inserted together; `flush` comes before whatever as
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
@@ -32,7 +32,7 @@ from incidents.models import (
     Workspace,
 )
 from incidents.queries import blast, grouping
-from incidents.queries.board import Board
+from incidents.queries.board import Board, Held
 from incidents.queries.silences import covering, not_over
 
 # What people change meanwhile (a rule, a silence, an edge) holds after so long at the latest.
@@ -46,11 +46,22 @@ def take_turn(workspace: Workspace) -> "Turn":
     return Turn(workspace)
 
 
+@dataclass(frozen=True)
+class Mark:
+    """What a turn had read when something began that may be rolled back."""
+
+    board: Board | None
+    held: Held | None  # on that board
+    known: grouping.Known | None
+    services: dict[str, Service]
+
+
 class Turn:
     """As a context it flushes at the end, unless what was done in it failed."""
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
+        self._reads_back_to: datetime | None = None
         self.forget()
 
     def __enter__(self) -> Self:
@@ -86,6 +97,34 @@ class Turn:
         self._touches: list[Touch] = []
         self._relied_on: dict[UUID, Severity] = {}
         self._quieted_by: set[UUID] = set()
+
+    # For what may be rolled back.
+
+    def mark(self) -> Mark:
+        """Call before it begins, to `go_back` here if it fails.
+
+        Once something failed that had read the board, the board is read here: what is read within
+        is lost with it.
+        """
+        if self._reads_back_to is not None:
+            self._renew()
+            if self._board is None:
+                self._board = Board(self.workspace, self.known())
+                self._board.read_back_to(self._reads_back_to)
+        held = self._board.held() if self._board is not None else None
+        return Mark(self._board, held, self._known, dict(self._services))
+
+    def go_back(self, mark: Mark) -> None:
+        """After the rollback: what was read before the mark holds, and nothing else does."""
+        board, read_at, silences = self._board, self._read_at, self._silences
+        self.forget()
+        if board is not None and board.since is not None:
+            self._reads_back_to = board.since
+        if board is None or mark.held is None or board is not mark.board:
+            return
+        board.go_back(mark.held)
+        self._read_at, self._silences, self._board = read_at, silences, board
+        self._known, self._services = mark.known, mark.services
 
     # What is read.
 

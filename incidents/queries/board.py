@@ -56,6 +56,20 @@ class _Row:
         return any(name in told for name in names)
 
 
+@dataclass(frozen=True)
+class Held:
+    """What a board held at one time."""
+
+    incidents: dict[UUID, Incident]
+    bare: dict[UUID, Candidate]
+    home: dict[UUID, UUID]
+    onsets: dict[UUID, dict[str, datetime]]
+    last: dict[UUID, datetime]
+    rows: dict[str, list[_Row]]
+    since: datetime | None
+    known: Known
+
+
 class Board:
     """The open incidents of a workspace with their alerts, as candidates for an alert."""
 
@@ -74,6 +88,7 @@ class Board:
         self._rows: dict[str, list[_Row]] = defaultdict(list)
         self._since: datetime | None = None
         self._near: dict[str, frozenset[str]] = {}
+        self._lent: set[UUID] = set()
 
     # What its turn has written.
 
@@ -105,9 +120,44 @@ class Board:
             if row.names_one_of(changed):
                 row.member = None
 
+    # For what may be rolled back.
+
+    def held(self) -> Held:
+        return Held(
+            incidents=dict(self._incidents),
+            bare=dict(self._bare),
+            home=dict(self._home),
+            onsets={pk: dict(onsets) for pk, onsets in self._onsets.items()},
+            last=dict(self._last),
+            rows={service: list(rows) for service, rows in self._rows.items()},
+            since=self._since,
+            known=self._known,
+        )
+
+    def go_back(self, held: Held) -> None:
+        """Hold that again, after all that was written since then was rolled back."""
+        self._incidents, self._bare, self._home = held.incidents, held.bare, held.home
+        self._onsets, self._last, self._since = held.onsets, held.last, held.since
+        self._rows = defaultdict(list, held.rows)
+        self.learn(held.known)  # services that were made are gone
+        lent, self._lent = self._lent & self._incidents.keys(), set()
+        live = Incident.objects.open().select_related("workspace", "service")
+        read = live.in_bulk(list(lent)) if lent else {}
+        for pk in lent:  # whoever got one may have changed it
+            if pk in read:
+                self._incidents[pk] = read[pk]
+            else:
+                self.ended(self._incidents[pk])
+
+    @property
+    def since(self) -> datetime | None:
+        """How far back it has read alerts."""
+        return self._since
+
     # What it answers.
 
     def incident(self, pk: UUID) -> Incident | None:
+        self._lent.add(pk)
         return self._incidents.get(pk)
 
     def reaches(self, subject: Subject) -> bool:
@@ -116,9 +166,10 @@ class Board:
 
     def reach(self, subject: Subject) -> None:
         """Read the alerts that it lacks. What is not written yet cannot be read: write it first."""
-        if self.reaches(subject):
-            return
-        since = subject.at - WINDOW - _SPARE
+        if not self.reaches(subject):
+            self.read_back_to(subject.at - WINDOW - _SPARE)
+
+    def read_back_to(self, since: datetime) -> None:
         for row in self._read(since, self._since):
             self._rows[row.service].append(row)
         self._since = since

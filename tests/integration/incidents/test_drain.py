@@ -233,6 +233,71 @@ def test_one_that_cannot_be_taken_stops_none_of_its_batch(
     assert sorted(Incident.objects.values_list("number", flat=True)) == [1, 2]
 
 
+@contextmanager
+def breaking() -> Iterator[None]:
+    """Whatever opens an incident about something broken fails."""
+
+    def fail(incident: Incident, **_: object) -> None:
+        if incident.title.startswith("Broken"):
+            msg = "as it always does"
+            raise ValueError(msg)
+
+    incident_opened.connect(fail)
+    try:
+        yield
+    finally:
+        incident_opened.disconnect(fail)
+
+
+def broken(number: int) -> dict[str, Any]:
+    return fired(f"Broken{number}", labels={"service": f"broken-{number}"})
+
+
+def test_what_is_open_is_not_read_anew_for_each_that_fails(sender: Integration) -> None:
+    make.shop()
+    deliver(sender, *new_ones(4))
+    drain(sender)
+    deliver(sender, *(batch(broken(number)) for number in range(20)))
+    with breaking(), CaptureQueriesContext(connection) as seen:
+        drain(sender)
+    failed = sender.deliveries.filter(state=State.STORED, error="ValueError: as it always does")
+    assert failed.count() == 20
+    spans = [one for one in seen.captured_queries if "MIN(" in one["sql"]]
+    assert len(spans) == 2, "once together, and once for all that are taken one by one"
+
+
+def test_what_failed_is_nothing_that_others_are_compared_with(
+    sender: Integration, responder: User
+) -> None:
+    """Half of each delivery that fails was put somewhere before the other half failed."""
+    made = storm(11, size=60)
+    good = [dict(message.alert) for message in made.messages]
+
+    def after(bodies: list[object], take: Callable[[Integration], None]) -> dict[str, list[Any]]:
+        found = {}
+        with suppress(TakenBackError), transaction.atomic():
+            with clock.frozen(made.messages[0].at):
+                estate(sender, made.edges, responder)
+            with clock.frozen(made.messages[-1].at), breaking():
+                deliver(sender, *bodies)
+                take(sender)
+            found = everything()
+            raise TakenBackError
+        return found
+
+    spoilt: list[object] = []
+    for number, alert in enumerate(good):
+        if number % 3 == 0:
+            spoilt.append(batch({**alert, "fingerprint": f"half-{number}"}, broken(number)))
+        spoilt.append(batch(alert))
+    alone = after([batch(alert) for alert in good], one_by_one)
+    among = after(spoilt, drain)
+    assert len(among["deliveries"]) > len(alone["deliveries"])
+    for name in alone.keys() - {"deliveries"}:
+        assert among[name] == alone[name], name
+    assert [state for state, _ in among["deliveries"]].count(State.STORED) == (len(good) + 2) // 3
+
+
 def test_a_worker_that_dies_in_a_batch_leaves_its_deliveries_and_nothing_else(
     sender: Integration,
 ) -> None:

@@ -1,7 +1,5 @@
 """Names the alerts that cannot make up their mind, and takes the name off when they are quiet."""
 
-from django.db.models import Q
-
 from airra.lib import clock
 from incidents.commands import timeline
 from incidents.ingest import life
@@ -19,11 +17,10 @@ def look(alert: Alert) -> bool:
     """
     now = clock.now()
     same = Alert.objects.filter(integration=alert.integration_id, dedup_key=alert.dedup_key)
-    lately = same.filter(
-        Q(starts_at__gt=now - life.FLAPPING_WINDOW) | Q(ends_at__gt=now - life.FLAPPING_WINDOW)
-    )
+    # One follows the other: what began before the newest few cannot have changed after them.
+    newest = same.order_by("-starts_at")[: life.FLAPPING_CHANGES]
     changes = []
-    for begun, received, ended, heard in lately.values_list(
+    for begun, received, ended, heard in newest.values_list(
         "starts_at", "received_at", "ends_at", "last_seen_at"
     ):
         changes.append(min(begun, received))  # a sender's clock may be ahead of ours
@@ -31,7 +28,8 @@ def look(alert: Alert) -> bool:
             changes.append(min(ended, heard))
     if not life.is_flapping(changes, now=now):
         return False
-    was_named = same.filter(is_flapping=True).exclude(pk=alert.pk).update(is_flapping=False)
+    named = same.filter(workspace=alert.workspace_id, is_flapping=True)  # few: they have an index
+    was_named = named.exclude(pk=alert.pk).update(is_flapping=False)
     is_news = not was_named and not alert.is_flapping
     same.filter(pk=alert.pk).update(is_flapping=True)
     alert.is_flapping = True

@@ -1,10 +1,13 @@
 """Firing, acknowledged, suppressed, no data, resolved: what each does, and what it leaves alone."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from airra.lib import clock
+from incidents.commands import flapping
 from incidents.commands.alert import settle_quiet
-from incidents.ingest.life import QUIET_AFTER
+from incidents.ingest.life import FLAPPING_CHANGES, QUIET_AFTER
 from incidents.lifecycle import AlertStatus, Severity, State
 from incidents.models import Alert, Incident, ServiceDependency
 from tests.factories import incidents as make
@@ -143,6 +146,35 @@ def test_two_rounds_within_the_hour_are_flapping(errors: Told, hands: clock.Hand
     newest = Incident.objects.latest("number")
     assert newest.state == State.OPEN, "every alert has cleared, but it is not believed yet"
     assert "flapping" in " ".join(newest.events.values_list("text", flat=True))
+
+
+def test_of_an_alert_that_turns_again_and_again_only_the_newest_are_read(
+    errors: Told, hands: clock.Hands
+) -> None:
+    """One that came and went each second had each word of it cost what an hour of it had left."""
+    for _ in range(10):
+        turn(errors, hands, minutes=0.1)
+    with CaptureQueriesContext(connection) as seen:
+        flapping.look(errors.alert())
+    asked = [one["sql"] for one in seen.captured_queries if '"received_at"' in one["sql"]]
+    with connection.cursor() as cursor:
+        cursor.execute(asked[-1])
+        assert len(cursor.fetchall()) == FLAPPING_CHANGES
+
+
+def test_a_turn_as_long_as_the_window_counts_with_its_end(errors: Told, hands: clock.Hands) -> None:
+    """What began before the window and ended within is among the newest, however many follow."""
+    errors.says("firing")
+    hands.advance(minutes=70)
+    errors.says("resolved")
+    hands.advance(minutes=5)
+    errors.says("firing")
+    hands.advance(minutes=5)
+    errors.says("resolved")
+    assert not errors.alert().is_flapping
+    hands.advance(minutes=5)
+    errors.says("firing")
+    assert errors.alert().is_flapping
 
 
 def test_slow_turns_are_not_flapping(errors: Told, hands: clock.Hands) -> None:

@@ -1,6 +1,7 @@
 """The alerts read from deliveries, each an episode with a beginning and an end."""
 
 from typing import Self
+from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
@@ -27,11 +28,15 @@ class AlertQuerySet(models.QuerySet["Alert"]):
         return self.filter(workspace__in=places_of(user))
 
     def counting_for(self, incident: Incident) -> Self:
-        """Its own, and those of what was merged into it.
+        """Its own, and those of what was merged into it."""
+        return self.of_incident(incident.pk)
+
+    def of_incident(self, incident_id: UUID) -> Self:
+        """The same, for who has its id alone.
 
         By the ids of these few incidents: over a join, PostgreSQL reads every alert there is.
         """
-        places = Incident.objects.filter(Q(pk=incident.pk) | Q(merged_into=incident))
+        places = Incident.objects.filter(Q(pk=incident_id) | Q(merged_into=incident_id))
         return self.filter(incident__in=places.order_by().values("pk"))
 
 

@@ -17,6 +17,7 @@ from incidents.models import (
     Alert,
     AlertQuerySet,
     GroupingDecision,
+    Incident,
     Integration,
     Service,
     Workspace,
@@ -68,6 +69,7 @@ class AlertFilters:
     severity: str = ""
     service: str = ""
     integration: str = ""
+    incident: str = ""
 
     @classmethod
     def parse(cls, given: Mapping[str, str]) -> "AlertFilters":
@@ -79,6 +81,7 @@ class AlertFilters:
             severity=values["severity"] if values["severity"] in set(Severity) else "",
             service=values["service"] if uuid_of(values["service"]) else "",
             integration=values["integration"] if uuid_of(values["integration"]) else "",
+            incident=values["incident"] if uuid_of(values["incident"]) else "",
         )
 
     @property
@@ -93,7 +96,8 @@ class AlertFilters:
 
     @property
     def is_narrowed(self) -> bool:
-        return any((self.q, self.status, self.severity, self.service, self.integration))
+        narrowing = (self.status, self.severity, self.service, self.integration, self.incident)
+        return bool(self.q) or any(narrowing)
 
     def as_query(self, **changed: str) -> str:
         values = {f.name: getattr(self, f.name) for f in fields(self)} | changed
@@ -210,6 +214,8 @@ def _narrowed(found: AlertQuerySet, filters: AlertFilters) -> AlertQuerySet:
         "integration_id": filters.integration,
     }
     found = found.filter(**{name: value for name, value in equal.items() if value})
+    if (incident := uuid_of(filters.incident)) is not None:
+        found = found.of_incident(incident)
     return _that_say(found, filters) if filters.q else found
 
 
@@ -233,6 +239,14 @@ def services(user: AnyUser) -> list[Service]:
     """What the list can be narrowed to."""
     here = Service.objects.filter(workspace__in=workspaces_of(user), retired_at__isnull=True)
     return list(here.only("pk", "name"))
+
+
+def key_of_incident(filters: AlertFilters, user: AnyUser) -> str:
+    """What the incident that the list is narrowed to is called, if this user may see it."""
+    if not filters.incident:
+        return ""
+    found = Incident.objects.visible_to(user).filter(pk=filters.incident).only("number").first()
+    return found.key if found is not None else ""
 
 
 def senders(user: AnyUser) -> list[Integration]:

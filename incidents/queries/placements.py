@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import F, Func, IntegerField, OuterRef, QuerySet, Subquery
 
 from incidents.models import Alert, GroupingDecision, Incident, Workspace
 
@@ -37,8 +37,22 @@ class Placement:
         return self.score is not None and self.threshold is not None and "needed" not in self.reason
 
 
-def of(incident: Incident, *, limit: int = ON_THE_PAGE) -> list[Placement]:
+@dataclass(frozen=True)
+class Placements:
+    """The newest of an incident's alerts, and how many there are in all."""
+
+    shown: list[Placement]
+    total: int
+
+    @property
+    def is_all(self) -> bool:
+        return len(self.shown) == self.total
+
+
+def of(incident: Incident, *, limit: int = ON_THE_PAGE) -> Placements:
     """Newest first, those of incidents that were merged into it among them; one query."""
+    count = Func(F("pk"), function="COUNT", output_field=IntegerField())  # no grouping of its own
+    total = Alert.objects.counting_for(incident).order_by().annotate(total=count)
     newest = GroupingDecision.objects.filter(alert=OuterRef("pk")).order_by("-id")
     found = (
         Alert.objects.counting_for(incident)
@@ -49,10 +63,12 @@ def of(incident: Incident, *, limit: int = ON_THE_PAGE) -> list[Placement]:
             reason=Subquery(newest.values("reason")[:1]),
             score=Subquery(newest.values("score")[:1]),
             needed=Subquery(newest.values("threshold")[:1]),
+            total=Subquery(total.values("total")),
         )
         .order_by("-starts_at", "-id")
     )
-    return [_placement(alert, incident) for alert in found[:limit]]
+    rows: list[Any] = list(found[:limit])
+    return Placements([_placement(alert, incident) for alert in rows], rows[0].total if rows else 0)
 
 
 def _placement(alert: Any, incident: Incident) -> Placement:

@@ -63,11 +63,13 @@ def _tag(request: HttpRequest) -> str:
 
 
 def alerts(request: HttpRequest) -> HttpResponse:
-    context = _rows(request) | {
+    context = _rows(request)
+    context |= {
         "statuses": list(AlertStatus),
         "severities": list(Severity),
         "services": queries.services(request.user),
         "senders": queries.senders(request.user),
+        "incident_key": queries.key_of_incident(context["filters"], request.user),
     }
     return render(request, "incidents/alerts.html", context)
 

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from incidents.models import SavedView
 from incidents.views import (
     account,
     alerts,
@@ -22,7 +23,18 @@ from incidents.views import integration_changes as changes
 urlpatterns = [
     path("incidents/new/", incident_actions.new, name="new"),
     path("incidents/acknowledge/", incident_actions.acknowledge_many, name="acknowledge-many"),
-    path("incidents/views/save/", saved_views.save, name="save-view"),
+    path(
+        "incidents/views/save/",
+        saved_views.save,
+        {"page": SavedView.Page.INCIDENTS},
+        name="save-view",
+    ),
+    path(
+        "alerts/views/save/",
+        saved_views.save,
+        {"page": SavedView.Page.ALERTS},
+        name="save-alert-view",
+    ),
     path("incidents/views/<uuid:view_id>/delete/", saved_views.delete, name="delete-view"),
     path("incidents/<str:key>/acknowledge/", incident_actions.acknowledge, name="acknowledge"),
     path("incidents/<str:key>/assign/", incident_actions.assign, name="assign"),

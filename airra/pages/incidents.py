@@ -14,8 +14,9 @@ from analysis.queries.detectors import has_connector
 from analysis.queries.forecasts import Outlook
 from analysis.queries.hypotheses import TopCause, top_causes
 from incidents.lifecycle import Severity, State
-from incidents.models import Incident
+from incidents.models import Incident, SavedView
 from incidents.queries import incident_list as queries
+from incidents.queries.saved_views import saved_views
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,13 @@ def _tag(request: HttpRequest) -> str:
 def incident_list(request: HttpRequest) -> HttpResponse:
     filters = queries.Filters.parse(request.GET)
     shell = shell_of(request)
+    here = [desk.workspace.pk for desk in shell.desks]
     context = _rows(request, filters) | {
         "severities": list(Severity),
         "states": list(State),
         "services": queries.service_names(shell.desks),
         "people": queries.people(shell.desks),
-        "saved_views": queries.saved_views(request.user, shell.desks),
+        "saved_views": saved_views(request.user, SavedView.Page.INCIDENTS, here=here),
     }
     return render(request, "incidents/list.html", context)
 

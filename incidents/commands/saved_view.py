@@ -1,4 +1,4 @@
-"""Saved views of the incident list."""
+"""Saved views of the lists."""
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -9,14 +9,20 @@ from incidents.queries.access import require
 
 
 @transaction.atomic
-def save(*, workspace: Workspace, name: str, query: str, by: User) -> SavedView:
-    """Store a query string under a name; the same name replaces what was there."""
+def save(
+    *, workspace: Workspace, page: SavedView.Page, name: str, query: str, by: User
+) -> SavedView:
+    """Store a query string under a name; the same name on the same page replaces what was there."""
     require(by, Permission.VIEW, workspace)
     if not name.strip():
         msg = "a view needs a name"
         raise ValueError(msg)
     view, _ = SavedView.objects.update_or_create(
-        workspace=workspace, owner=by, name=name.strip()[:60], defaults={"query": query[:500]}
+        workspace=workspace,
+        owner=by,
+        page=page,
+        name=name.strip()[:60],
+        defaults={"query": query[:500]},
     )
     return view
 

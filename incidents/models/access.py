@@ -27,11 +27,16 @@ class ApiToken(models.Model):
 
 
 class SavedView(models.Model):
-    """A named filter of the incident list; the query string is the view."""
+    """A named filter of a list; the query string is the view."""
+
+    class Page(models.TextChoices):
+        INCIDENTS = "incidents", "Incidents"
+        ALERTS = "alerts", "Alerts"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="saved_views")
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="saved_views")
+    page = models.CharField(max_length=10, choices=Page.choices, default=Page.INCIDENTS)
     name = models.CharField(max_length=60)
     query = models.CharField(max_length=500)
     is_shared = models.BooleanField(default=False)
@@ -39,7 +44,7 @@ class SavedView(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["workspace", "owner", "name"], name="one_saved_view_per_name"
+                fields=["workspace", "owner", "page", "name"], name="one_saved_view_per_name"
             )
         ]
 

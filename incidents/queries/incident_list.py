@@ -11,7 +11,7 @@ from django.db.models import Count, Q
 from django.utils.http import urlencode
 
 from incidents.lifecycle import LIVE_STATES, Severity, State
-from incidents.models import Incident, SavedView, Service, TimelineEvent
+from incidents.models import Incident, Service, TimelineEvent
 from incidents.permissions import Permission
 from incidents.queries.access import AnyUser
 from incidents.queries.shell import Desk
@@ -200,9 +200,3 @@ def people(desks: Collection[Desk]) -> list[User]:
     here = [d.workspace.pk for d in desks]
     found = User.objects.filter(memberships__workspace__in=here, is_active=True)
     return list(found.distinct().order_by("first_name", "username"))
-
-
-def saved_views(user: AnyUser, desks: Collection[Desk]) -> list[SavedView]:
-    mine = Q(owner_id=user.pk) | Q(is_shared=True)
-    here = [d.workspace.pk for d in desks]
-    return list(SavedView.objects.filter(mine, workspace__in=here).order_by("name")[:20])

@@ -11,10 +11,12 @@ from django_htmx.http import ptag
 
 from airra.lib.htmx import render_partial
 from incidents.lifecycle import AlertStatus, Severity
+from incidents.models import SavedView
 from incidents.permissions import Permission
 from incidents.queries import alerts as queries
 from incidents.queries import touches
-from incidents.queries.access import may
+from incidents.queries.access import may, workspaces_of
+from incidents.queries.saved_views import saved_views
 
 # What both the polling tag and the page need; looked up once a request.
 _pages: WeakKeyDictionary[HttpRequest, queries.AlertPage] = WeakKeyDictionary()
@@ -69,6 +71,9 @@ def alerts(request: HttpRequest) -> HttpResponse:
         "severities": list(Severity),
         "services": queries.services(request.user),
         "senders": queries.senders(request.user),
+        "saved_views": saved_views(
+            request.user, SavedView.Page.ALERTS, here=workspaces_of(request.user)
+        ),
         "incident_key": queries.key_of_incident(context["filters"], request.user),
     }
     return render(request, "incidents/alerts.html", context)

@@ -1,37 +1,43 @@
-"""Saving and removing a view of the incident list."""
+"""Saving and removing a view of a list."""
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 
 from airra.lib.htmx import redirect, toast
 from incidents.commands import saved_view
 from incidents.models import SavedView
 from incidents.queries.access import workspaces_of
-from incidents.queries.incident_list import Filters
+from incidents.queries.saved_views import query_of
 from incidents.views.forms import SaveViewForm
 from incidents.views.refusals import answers_refusals, person, writes
 
+Page = SavedView.Page
+LISTS = {Page.INCIDENTS: "incidents:list", Page.ALERTS: "incidents:alerts"}
+
 
 @answers_refusals
-def save(request: HttpRequest) -> HttpResponse:
+def save(request: HttpRequest, page: Page) -> HttpResponse:
     """Give the present filter a name; the query string is the view."""
-    query = Filters.parse(request.GET).as_query()
     form = SaveViewForm(
-        request.POST if request.method == "POST" else None, initial={"query": query}
+        request.POST if request.method == "POST" else None,
+        initial={"query": query_of(page, request.GET)},
     )
     if request.method == "POST" and form.is_valid():
         workspace = workspaces_of(request.user).order_by("name").first()
         if workspace is not None:
             view = saved_view.save(
                 workspace=workspace,
+                page=page,
                 name=form.cleaned_data["name"],
-                query=form.cleaned_data["query"],
+                query=query_of(page, QueryDict(form.cleaned_data["query"])),
                 by=person(request),
             )
             toast(request, f"Saved the view {view.name}.")
-        return redirect(request, "incidents:list")
+        return redirect(request, LISTS[page])
     status = 422 if form.is_bound else 200
-    return render(request, "incidents/save_view.html", {"form": form}, status=status)
+    context = {"form": form, "back": reverse(LISTS[page]), "list_name": page.label}
+    return render(request, "incidents/save_view.html", context, status=status)
 
 
 @writes
@@ -39,4 +45,4 @@ def delete(request: HttpRequest, view_id: str) -> HttpResponse:
     view = get_object_or_404(SavedView, pk=view_id, owner=person(request))
     saved_view.delete(view=view, by=person(request))
     toast(request, f"Removed the view {view.name}.")
-    return redirect(request, "incidents:list")
+    return redirect(request, LISTS[Page(view.page)])

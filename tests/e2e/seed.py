@@ -311,6 +311,13 @@ def book(who: dict[str, User]) -> None:
         name="Payments, critical",
         query="view=open&service=payments&severity=critical",
     )
+    SavedView.objects.create(
+        workspace=make.workspace(),
+        owner=who["admin"],
+        page=SavedView.Page.ALERTS,
+        name="Ledger, critical",
+        query="view=all&q=ledger&severity=critical",
+    )
 
 
 def sample(query: str, service: str, at: float, now: float) -> float:

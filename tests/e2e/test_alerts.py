@@ -15,6 +15,10 @@ def _alert(site: Stack, where: str) -> str:
     return f"/alerts/{uuid_of(site, 'incidents_alert', where)}/"
 
 
+def _home(site: Stack) -> str:
+    return uuid_of(site, "incidents_incident", "title like 'ledger%'")
+
+
 def _silence(site: Stack, where: str) -> str:
     return f"/silences/{uuid_of(site, 'incidents_silence', where)}/"
 
@@ -26,6 +30,8 @@ def _pages(site: Stack) -> dict[str, str]:
         "alerts-all": "/alerts/?view=all",
         "alerts-flapping": "/alerts/?view=flapping",
         "alerts-silenced": "/alerts/?view=silenced",
+        "alerts-save-view": "/alerts/views/save/?view=all&q=ledger",
+        "alerts-of-one-incident": f"/alerts/?view=all&incident={_home(site)}",
         "alerts-nothing-matches": "/alerts/?q=zebra",
         "alert": _alert(site, "is_flapping"),
         "alert-silenced": _alert(site, "silenced_by_id is not null"),
@@ -102,6 +108,28 @@ def test_the_list_waits_and_an_alert_tells_its_news(browser: Browser, site: Stac
     expect(page.get_by_role("heading", name="Newcomer on ledger")).to_be_visible()
     site.manage("shell", "--no-imports", "-c", ENDED)
     expect(page.locator("#announce")).to_have_text("Newcomer on ledger is resolved", timeout=20_000)
+    visitor.close()
+    assert visitor.complaints == []
+
+
+def test_a_view_of_the_alerts_is_saved_opened_and_removed(browser: Browser, site: Stack) -> None:
+    visitor = Visitor(browser, site.url)
+    visitor.sign_in("responder")
+    page = visitor.page
+    page.goto("/alerts/?view=all&q=Backup&severity=high")
+    page.get_by_role("link", name="Save view").click()
+    page.get_by_label("Name of the view").fill("Backups")
+    page.get_by_role("button", name="Save view").click()
+    expect(page.locator("#main").get_by_text("Saved the view Backups.")).to_be_visible()
+    page.get_by_role("list", name="Saved views").get_by_role("link", name="Backups").click()
+    expect(page.get_by_label("Search")).to_have_value("Backup")
+    expect(page.get_by_role("link", name="All", exact=True)).to_have_attribute(
+        "aria-current", "true"
+    )
+    assert visitor.axe() == []
+    page.get_by_role("button", name="Remove the view Backups").click()
+    expect(page.locator("#main").get_by_text("Removed the view Backups.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Alerts")).to_be_visible()
     visitor.close()
     assert visitor.complaints == []
 

@@ -18,6 +18,8 @@ incidents:acknowledge-many  GET   302 405 405 405 405 405
 incidents:acknowledge-many  POST  302 404 403 302 302 302
 incidents:save-view         GET   302 200 200 200 200 200
 incidents:save-view         POST  302 422 422 422 422 422
+incidents:save-alert-view   GET   302 200 200 200 200 200
+incidents:save-alert-view   POST  302 422 422 422 422 422
 incidents:delete-view       GET   302 405 405 405 405 405
 incidents:delete-view       POST  302 404 302 404 404 404
 incidents:acknowledge       GET   302 405 405 405 405 405

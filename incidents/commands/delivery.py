@@ -43,7 +43,6 @@ from incidents.ingest.trust.claims import Arrival, Trusted, Undecided, Untrusted
 from incidents.models import Delivery, Integration
 from incidents.permissions import Permission
 from incidents.queries.access import require
-from incidents.queries.deliveries import asking
 
 State = Delivery.State
 Kind = Integration.Kind
@@ -73,14 +72,6 @@ class Receipt:
 
 class CannotReplay(Exception):
     """This delivery cannot be read again; the message says why."""
-
-
-@dataclass(frozen=True)
-class Replayed:
-    """How many refused deliveries could be read at last, and how many still cannot."""
-
-    read: int
-    refused: int
 
 
 def receive(
@@ -135,7 +126,7 @@ def _accept(delivery: Delivery, *, is_new: bool) -> Receipt:
         _open_again(delivery)
     count(delivery, "accepted" if is_new else "repeated")
     if delivery.state == State.STORED:
-        _wake(delivery.integration.workspace_id)
+        wake(delivery.integration.workspace_id)
     return Receipt(delivery, is_repeat=not is_new, batch=batch)
 
 
@@ -152,7 +143,15 @@ def replay(*, delivery: Delivery, by: User) -> Receipt:
     What was signed is judged by the keys of today, at the time it arrived. Raises `CannotReplay`.
     """
     require(by, Permission.RESPOND, delivery.integration.workspace)
-    _require_replayable(delivery)
+    receipt = open_again(delivery, by=by)
+    if receipt.malformed is None:
+        enqueue(Job.PROCESS_DELIVERY, delivery_id=str(delivery.pk))
+    return receipt
+
+
+def open_again(delivery: Delivery, *, by: User) -> Receipt:
+    """What `replay` does before it wakes the job that reads; who may was asked already."""
+    require_replayable(delivery)
     with transaction.atomic():
         compare_and_set(
             delivery,
@@ -174,11 +173,11 @@ def replay(*, delivery: Delivery, by: User) -> Receipt:
     except Malformed as wrong:
         refuse(delivery, wrong)
         return Receipt(delivery, malformed=wrong)
-    enqueue(Job.PROCESS_DELIVERY, delivery_id=str(delivery.pk))
     return Receipt(delivery, batch=batch)
 
 
-def _require_replayable(delivery: Delivery) -> None:
+def require_replayable(delivery: Delivery) -> None:
+    """Raises `CannotReplay`, which says why it cannot be read again."""
     if delivery.state == State.STORED:
         msg = "it waits to be read already"
         raise CannotReplay(msg)
@@ -200,15 +199,6 @@ def _require_replayable(delivery: Delivery) -> None:
     if not isinstance(verdict, Trusted):
         msg = f"it is still not proven: {verdict.reason}"
         raise CannotReplay(msg)
-
-
-def replay_all_refused(*, integration: Integration, by: User) -> Replayed:
-    """Read every refused delivery of a sender again, the oldest first, at most 500 at a time."""
-    refused = asking(integration).filter(body_dropped_at=None)
-    oldest = refused.select_related("integration__workspace").order_by("received_at", "id")[:500]
-    receipts = [replay(delivery=delivery, by=by) for delivery in oldest]
-    good = sum(receipt.malformed is None for receipt in receipts)
-    return Replayed(good, len(receipts) - good)
 
 
 def process(*, delivery_id: str) -> None:
@@ -240,7 +230,7 @@ def drain(*, workspace_id: str) -> None:
     finally:
         alone.end()
     if _waiting(workspace_id, but=undecided).exists():
-        _wake(workspace_id)
+        wake(workspace_id)
 
 
 def sweep() -> None:
@@ -250,7 +240,7 @@ def sweep() -> None:
     ).order_by("received_at")
     of_each = late.order_by().values_list("integration__workspace", flat=True).distinct()
     for workspace in of_each.filter(attempts=0):
-        _wake(workspace)
+        wake(workspace)
     # One without an error was begun: by a drain that still runs, or by one that died.
     running = [w for w in of_each if Alone(Job.DRAIN_DELIVERIES, workspace_id=str(w)).is_held()]
     tried = late.filter(attempts__gt=0).exclude(Q(error="") & Q(integration__workspace__in=running))
@@ -269,7 +259,8 @@ def confirm_subscription(*, delivery_id: str) -> None:
         sns.confirm(delivery, handshake.url)
 
 
-def _wake(workspace_id: object) -> None:
+def wake(workspace_id: object) -> None:
+    """Have what waits in a workspace read, in the order it came."""
     enqueue_once(Job.DRAIN_DELIVERIES, workspace_id=str(workspace_id))
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from uuid import UUID
 
@@ -110,7 +110,22 @@ def page(
     workspace: Workspace | None = None,
 ) -> DeliveryPage:
     """Newest first: an id tells the time. A few queries, however many there are."""
-    found = _visible(user, workspace).select_related("integration").defer("body", "headers")
+    found = _narrowed(filters, user, workspace).select_related("integration")
+    found = found.defer("body", "headers")
+    cursor = _uuid(before)
+    if cursor is not None:
+        found = found.filter(pk__lt=cursor)
+    listed = list(found.order_by("-pk")[: limit + 1])
+    shown = listed[:limit]
+    return DeliveryPage(
+        rows=_rows(shown), next_cursor=shown[-1].pk.hex if len(listed) > limit else ""
+    )
+
+
+def _narrowed(
+    filters: DeliveryFilters, user: AnyUser, workspace: Workspace | None = None
+) -> QuerySet[Delivery]:
+    found = _visible(user, workspace)
     if filters.integration:
         found = found.filter(integration_id=filters.integration)
     if filters.state in {"not_read", "set_aside"}:
@@ -120,14 +135,21 @@ def page(
         found = found.filter(state=filters.state)
     if filters.q:
         found = found.filter(pk__in=_that_say(filters.q))
-    cursor = _uuid(before)
-    if cursor is not None:
-        found = found.filter(pk__lt=cursor)
-    listed = list(found.order_by("-pk")[: limit + 1])
-    shown = listed[:limit]
-    return DeliveryPage(
-        rows=_rows(shown), next_cursor=shown[-1].pk.hex if len(listed) > limit else ""
-    )
+    return found
+
+
+def not_read(
+    filters: DeliveryFilters, user: AnyUser, *, here: Collection[Workspace], after: str = ""
+) -> QuerySet[Delivery]:
+    """What the filter shows that was not read, in these workspaces, in the order it came.
+
+    What was set aside is among them only where the filter asks for it. `after` is the id of one:
+    those that came later.
+    """
+    found = _narrowed(filters, user).filter(integration__workspace__in=here, state__in=NOT_READ)
+    found = found.filter(set_aside_at__isnull=filters.state != "set_aside")
+    cursor = _uuid(after)
+    return (found if cursor is None else found.filter(pk__gt=cursor)).order_by("pk")
 
 
 def _that_say(words: str) -> list[UUID]:

@@ -28,6 +28,7 @@ def deliveries(request: HttpRequest) -> HttpResponse:
     context = {
         "filters": filters,
         "rows": found.rows,
+        "asks_for_replay": _asks_for_replay(filters, found),
         "replay": _refused_of(request, filters.integration, senders),
         "next": found.next_cursor and filters.as_query(before=found.next_cursor),
         "senders": senders,
@@ -35,6 +36,12 @@ def deliveries(request: HttpRequest) -> HttpResponse:
         "searched": queries.SEARCHED,
     }
     return render(request, "incidents/deliveries.html", context)
+
+
+def _asks_for_replay(filters: queries.DeliveryFilters, found: queries.DeliveryPage) -> bool:
+    """Whether some of these rows, narrowed to what somebody looks for, were not read."""
+    is_any = any(row.delivery.state in queries.NOT_READ for row in found.rows)
+    return is_any and filters.is_narrowed
 
 
 def _refused_of(

@@ -13,8 +13,8 @@ from django.views.decorators.cache import never_cache
 
 from airra.lib.htmx import redirect, toast
 from airra.lib.quantities import count
-from incidents.commands import delivery as deliveries
 from incidents.commands import integration as commands
+from incidents.commands.replaying import replay_all_refused
 from incidents.commands.setting_aside import set_aside_refused
 from incidents.ingest.guides import GUIDES, Proof
 from incidents.models import Integration
@@ -134,7 +134,7 @@ def replay_refused(request: HttpRequest, integration_id: UUID) -> HttpResponse:
     """Read every refused delivery again, with the mapping of today."""
     found = queries.visible_integration(request.user, integration_id)
     require(request.user, Permission.RESPOND, found.workspace)
-    done = deliveries.replay_all_refused(integration=found, by=person(request))
+    done = replay_all_refused(integration=found, by=person(request))
     if done.read:
         toast(request, f"Read {count(done.read, 'delivery', 'deliveries')} again.")
     if done.refused:

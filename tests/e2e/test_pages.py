@@ -76,6 +76,7 @@ def pages_of(site: Stack) -> dict[str, str]:
         "mapping": sender_path(site, "scripts", "/integrations/{}/mapping/"),
         "deliveries": "/deliveries/",
         "deliveries-of-one": sender_path(site, "scripts", "/deliveries/?integration={}"),
+        "deliveries-replay": "/deliveries/replay/?state=not_read",
         "deliveries-nothing-matches": "/deliveries/?q=zebra",
         "delivery-refused": f"/deliveries/{uuid_of(site, DELIVERIES, REFUSED)}/",
         "delivery-read": f"/deliveries/{uuid_of(site, DELIVERIES, BECAME)}/",

@@ -101,6 +101,8 @@ incidents:delivery-replay   POST  302 404 403 302 302 302
 incidents:delivery-set-aside GET   302 405 405 405 405 405
 incidents:delivery-set-aside POST  302 404 403 302 302 302
 incidents:deliveries        GET   302 200 200 200 200 200
+incidents:deliveries-replay GET   302 200 403 200 200 200
+incidents:deliveries-replay POST  302 302 403 302 302 302
 incidents:delivery          GET   302 404 200 200 200 200
 incidents:delivery-body     GET   302 404 403 200 200 200
 incidents:audit             GET   302 200 200 200 200 200

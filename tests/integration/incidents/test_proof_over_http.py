@@ -11,6 +11,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from airra.lib import clock
 from incidents.commands import delivery as commands
 from incidents.commands.integration import revoke_secret, rotate_token, set_signing_key
+from incidents.commands.replaying import Replayed, replay_many
 from incidents.ingest.trust.judge import ONLY_SIGNED, SIGNABLE
 from incidents.models import Alert, ChangeEvent, Delivery, Incident, Workspace
 from tests.fakes.payloads import github, own, pagerduty
@@ -105,6 +106,22 @@ def test_a_forged_signature_is_kept_apart_and_read_after_its_key_is_mended(
     with sender.run_jobs(execute=True):
         commands.replay(delivery=commands_delivery(kept), by=admin_user)
     assert sender.states() == [State.PROCESSED]
+
+
+def test_what_no_key_fitted_is_read_together_once_the_key_is_there(
+    at: Callable[[str], Door], admin_user: User
+) -> None:
+    """Each is judged by itself: one of a third key stays what it is among them."""
+    sender = at("generic")
+    sender.key = set_signing_key(integration=sender.integration, by=admin_user)
+    for key in ("mended", "mended", "of a third"):
+        assert sender.post(FIRING["generic"], key=f"another key, {key}").status_code == 403
+    ids = [kept.pk for kept in sender.deliveries()]
+    assert replay_many(ids=ids, by=admin_user) == Replayed(not_read=3)
+    set_signing_key(integration=sender.integration, by=admin_user, key="another key, mended")
+    with sender.run_jobs(execute=True):
+        assert replay_many(ids=ids, by=admin_user) == Replayed(read=2, not_read=1)
+    assert sorted(sender.states()) == [State.PROCESSED, State.PROCESSED, State.UNTRUSTED]
 
 
 def commands_delivery(kept: Delivery) -> Delivery:

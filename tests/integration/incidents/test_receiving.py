@@ -18,6 +18,7 @@ from airra.lib import clock
 from incidents.commands import delivery as commands
 from incidents.commands import proving, retention
 from incidents.commands.integration import BadSetting, change, set_signing_key
+from incidents.commands.replaying import replay_all_refused
 from incidents.models import Alert, Delivery, Incident, Workspace
 from incidents.signals import incident_opened
 from tests.fakes.payloads import alertmanager, cloudevents, grafana, own
@@ -287,7 +288,7 @@ def test_what_was_refused_is_read_again_by_the_mended_mapping(
     change(integration=scripts.integration, by=admin_user, mapping={"title": "event"})
     scripts.integration.refresh_from_db()
     with scripts.run_jobs(execute=True):
-        done = commands.replay_all_refused(integration=scripts.integration, by=admin_user)
+        done = replay_all_refused(integration=scripts.integration, by=admin_user)
     assert (done.read, done.refused, Alert.objects.count()) == (3, 0, 3)
     assert {found.replayed_by for found in scripts.deliveries()} == {admin_user}
 

@@ -153,6 +153,6 @@ def test_ticked_alerts_are_silenced_by_what_they_share(browser: Browser, site: S
     page.get_by_role("button", name="Begin the silence").click()
     expect(page.get_by_role("heading", name="Known, and being mended")).to_be_visible()
     page.get_by_role("button", name="End it now").click()
-    expect(page.get_by_text("Ended: Known, and being mended")).to_be_visible()
+    expect(page.locator("#main").get_by_text("Ended: Known, and being mended")).to_be_visible()
     visitor.close()
     assert visitor.complaints == []

@@ -54,7 +54,7 @@ def test_from_a_look_back_to_another_sensitivity(browser: Browser, site: Stack) 
     page.get_by_label("Series", exact=True).select_option("service=search")
     expect(page.get_by_role("img", name="As it is")).to_be_visible()
     page.get_by_role("button", name="Save these settings").click()
-    expect(page.get_by_text("Saved 1 setting")).to_be_visible()
+    expect(page.locator("#main").get_by_text("Saved 1 setting")).to_be_visible()
     expect(page.get_by_role("radio", name="Eager")).to_be_checked()
 
     judge(visitor)

@@ -58,7 +58,9 @@ def mend(visitor: Visitor) -> None:
     assert visitor.axe() == []
     visitor.shot("journey-mapping")
     page.get_by_role("button", name="Save mapping").click()
-    expect(page.get_by_text("Saved the mapping of backup scripts.")).to_be_visible()
+    expect(
+        page.locator("#main").get_by_text("Saved the mapping of backup scripts.")
+    ).to_be_visible()
 
 
 def test_from_a_refused_body_to_an_incident(visit: type[Visitor], stack: Stack) -> None:
@@ -71,12 +73,12 @@ def test_from_a_refused_body_to_an_incident(visit: type[Visitor], stack: Stack) 
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "title")
 
     page.get_by_role("link", name="I have the secret").click()
-    expect(page.get_by_text("1 delivery was not understood.")).to_be_visible()
+    expect(page.locator("#main").get_by_text("1 delivery was not understood.")).to_be_visible()
     assert token not in page.content()
     mend(visitor)
 
     page.get_by_role("button", name="Replay 1 refused").click()
-    expect(page.get_by_text("Read 1 delivery again.")).to_be_visible()
+    expect(page.locator("#main").get_by_text("Read 1 delivery again.")).to_be_visible()
     link = page.get_by_role("link", name=re.compile(r"^INC-\d+$")).first
     for _ in range(40):
         if link.is_visible():
@@ -104,7 +106,7 @@ def test_a_test_alert_shows_itself_become_an_incident_and_end(
     assert visitor.axe() == []
     visitor.shot("journey-test-alert")
     page.get_by_role("button", name="Send the end of the test").click()
-    expect(page.get_by_text("The end of the test is on its way.")).to_be_visible()
+    expect(page.locator("#main").get_by_text("The end of the test is on its way.")).to_be_visible()
     expect(became.locator(".pill", has_text="Resolved").first).to_be_visible(timeout=20_000)
     expect(page.get_by_role("button", name="Send the end of the test")).to_have_count(0)
     visitor.shot("journey-test-ended")

@@ -123,11 +123,13 @@ def test_a_refused_delivery_is_mended_by_keys_alone(browser: Browser, site: Stac
     refused = page.url
     mend(visitor)
     follow(page, page.get_by_role("button", name="Save mapping"))
-    expect(page.get_by_text("Saved the mapping of scripts.")).to_be_visible()
+    expect(page.locator("#main").get_by_text("Saved the mapping of scripts.")).to_be_visible()
     page.goto(refused)
     skip_to_content(page)
     follow(page, page.get_by_role("button", name="Replay"))
-    expect(page.get_by_text("Read again: this page shows what becomes of it.")).to_be_visible()
+    expect(
+        page.locator("#main").get_by_text("Read again: this page shows what becomes of it.")
+    ).to_be_visible()
     site.manage("shell", "--no-imports", "-c", READ)
     expect(page.get_by_role("link", name="disk full on db-1").first).to_be_visible()
     expect(page.locator("#announce")).to_have_text("Read")

@@ -269,5 +269,5 @@ def test_without_script(browser: Browser, site: Stack) -> None:
     expect(page.get_by_text("Say why you reject it.")).to_be_visible()
     page.get_by_label("Reason").fill("not during the match")
     page.get_by_role("button", name="Reject").click()
-    expect(page.get_by_text("Rejected: Restart payments.")).to_be_visible()
+    expect(page.locator("#main").get_by_text("Rejected: Restart payments.")).to_be_visible()
     context.close()

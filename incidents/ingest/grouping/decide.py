@@ -44,10 +44,11 @@ def decide(
 ) -> Decision:
     """The first means that has something to say decides."""
     taught = {t.kinds: t for t in reversed(scene.taught)}
-    home = _home(candidates)
-    if home is not None:
-        return _moved_on(subject, home, candidates, taught, scene, now) or _again(home)
     rule = rules.first_that_matches(subject, scene.rules)
+    home = _home(candidates)
+    if home is not None:  # where a rule has put it, likeness has no say
+        moved = _moved_on(subject, home, candidates, taught, scene, now) if rule is None else None
+        return moved or _again(home)
     if rule is not None:
         return rules.by_rule(subject, rule, candidates, scene.held)
     return _put_together(subject, candidates, taught, now, scene.params) or _alike(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from incidents.ingest.grouping.decide import Scene
-from incidents.ingest.grouping.types import Candidate, Means, Member, Params, Subject, Taught
+from incidents.ingest.grouping.types import Candidate, Means, Member, Params, Rule, Subject, Taught
 from tests.unit.grouping.making import SHOP, alert, incident, member, place
 
 MAX_GROUPING_KEY = 200  # the column's length
@@ -41,6 +41,8 @@ def test_where_all_but_the_flapping_is_over_another_incident_may_explain_it() ->
     assert place(alert(), over, incident(5, member("search"))).join == over.id
     chosen = incident(4, member(), had_min_ago=12, chosen_min_ago=12, is_cleared=True)
     assert place(alert(), chosen, other).join == chosen.id
+    ruled = Scene(SHOP, rules=[Rule(UUID(int=1), "all", (), False, (), 10, 1)])
+    assert place(alert(), over, other, scene=ruled).join == over.id, "likeness undoes no rule"
 
 
 def test_alerts_of_one_service_within_minutes_are_one() -> None:
